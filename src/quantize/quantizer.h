@@ -13,8 +13,9 @@
 namespace nibble::quantize {
 
 struct QuantizeOptions {
-  std::filesystem::path calibration_text;  // used where the recipe needs calibration
-  std::int64_t calibration_tokens = 0;     // at most this many, in sequences of calibration_sequence; 0: the whole text
+  // Token ids for recipes that need calibration (Recipe::needs_calibration), run as sequences of calibration_sequence
+  // tokens; the last may be shorter. Ignored by other recipes.
+  std::vector<std::int32_t> calibration_tokens;
   std::int64_t calibration_sequence = 512;
   std::uint64_t max_shard_bytes = std::uint64_t{10} * 1000 * 1000 * 1000;
 };
