@@ -30,7 +30,8 @@ class Checkpoint {
 
   // The linear layer `module` (full name without ".weight") of shape [rows, cols]. The tensors decide the format (rank
   // and dtype of the scales, formats §7.1); a declared algorithm that contradicts them is an error, as are missing,
-  // NaN, infinite, negative or zero scales.
+  // NaN, infinite, negative or zero scales (a block scale may be zero), and any tensor of the module that is not
+  // understood. Reads all block scales once.
   Result<numerics::MatrixView> linear(std::string_view module, std::int64_t rows, std::int64_t cols) const;
 
   // The three matrices of one expert of `…layers.L.mlp.experts`, from either layout on disk: one Linear an expert
@@ -47,7 +48,12 @@ class Checkpoint {
   Result<std::vector<float>> floats(std::string_view name, const Shape& shape) const;
 
  private:
-  Checkpoint(std::filesystem::path folder, ModelConfig config, QuantizationConfig quantization, TensorStore tensors);
+  Checkpoint(std::filesystem::path folder, ModelConfig config, QuantizationConfig quantization, TensorStore tensors,
+             std::string text_prefix);
+  Result<Expert> fused_expert(const std::string& module, std::int64_t index, std::int64_t width,
+                              std::int64_t hidden) const;
+  // Holds what the tensors of a module are against what the configuration files say it is.
+  Status check_declaration(std::string_view module, numerics::WeightFormat found) const;
 
   std::filesystem::path folder_;
   ModelConfig config_;

@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
-#include "base/json.h"
 
 namespace nibble::checkpoint {
 
@@ -80,6 +80,7 @@ struct GenerationConfig {
 struct ModelConfig {
   std::string architecture;  // "Qwen3_5MoeForConditionalGeneration"
   std::string model_type;    // "qwen3_5_moe"
+  std::string dtype;         // "bfloat16", as declared (`dtype` or `torch_dtype`); the tensors' own decide
   TextConfig text;
   std::optional<VisionConfig> vision;
   GenerationConfig generation;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/file.h"
 #include "base/thread_pool.h"
@@ -142,16 +143,16 @@ std::uint64_t TensorStore::total_bytes() const { return impl_->total_bytes; }
 
 Result<const TensorEntry*> TensorStore::require(std::string_view name, const Shape& shape,
                                                 std::span<const DType> dtypes) const {
-  std::string expected = fmt::format("{} {}", list_dtypes(dtypes), shape.describe());
   const TensorEntry* entry = find(name);
+  auto expected = [&] { return fmt::format("{} {}", list_dtypes(dtypes), shape.describe()); };
   if (entry == nullptr) {
     return fail(ErrorCode::kNotFound,
-                fmt::format("the checkpoint has no tensor {}; expected {}", quoted_name(name), expected));
+                fmt::format("the checkpoint has no tensor {}; expected {}", quoted_name(name), expected()));
   }
   if (entry->shape != shape || std::ranges::find(dtypes, entry->dtype) == dtypes.end()) {
     return invalid_input(fmt::format(
         "{}: tensor {}: expected {}, found {} {}; do the weights belong to this config.json?", shard_name(entry->shard),
-        quoted_name(name), expected, dtype_name(entry->dtype), entry->shape.describe()));
+        quoted_name(name), expected(), dtype_name(entry->dtype), entry->shape.describe()));
   }
   return entry;
 }
