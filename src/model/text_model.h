@@ -22,14 +22,16 @@ class SequenceState {
   virtual ~SequenceState() = default;
   virtual std::int64_t length() const = 0;    // tokens seen
   virtual std::int64_t capacity() const = 0;  // tokens that fit
-  virtual std::uint64_t bytes() const = 0;    // memory held
+  virtual std::uint64_t bytes() const = 0;    // memory held at full capacity
   virtual void reset() = 0;                   // as new
 };
 
 enum class LogitsOf { kLastToken, kAllTokens, kNone };
 
 // Sees the input of every linear layer while a forward pass runs: calibration. module is the name in the checkpoint,
-// without ".weight"; for experts "….mlp.experts" stands for the input of gate and up (all experts, one call a layer).
+// without ".weight". For experts, "….mlp.experts" stands for the input of gate and up, "….mlp.experts.down_proj" for
+// the input of down: all experts at once. Long prompts come in several chunks, each with its own calls. lm_head sees
+// the tokens whose logits are wanted.
 class LinearInputObserver {
  public:
   virtual ~LinearInputObserver() = default;
@@ -42,11 +44,14 @@ class TextModel {
   virtual ~TextModel() = default;
 
   virtual const checkpoint::TextConfig& config() const = 0;
+  // An empty sequence that can grow to `capacity` tokens. Errors: a capacity below 1 or beyond the model's context,
+  // memory.
   virtual Result<std::unique_ptr<SequenceState>> new_state(std::int64_t capacity) const = 0;
 
   // Appends tokens to the sequence. logits becomes [1 or tokens or 0, vocab_size] float32, row-major. Any split of the
-  // same tokens into calls gives the same logits up to rounding. Errors: an id out of range, the state's capacity
-  // exceeded (nothing is appended then), interruption.
+  // same tokens into calls gives the same logits up to rounding. Errors that leave the state as it was: no tokens, an
+  // id out of range, the state's capacity exceeded, a state of another model, memory. Interruption resets the state,
+  // because a recurrent state that has moved on cannot go back.
   virtual Status forward(std::span<const TokenId> tokens, SequenceState& state, LogitsOf wanted,
                          std::vector<float>& logits, LinearInputObserver* observer = nullptr) const = 0;
 };

@@ -1,0 +1,74 @@
+// Goldens of the model room: safetensors files written by tools/golden/model_*.py, and models to compare with them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/tensor_store.h"
+#include "model/text_model.h"
+
+namespace nibble::testing {
+
+// No logit may be further from transformers' than this (its own distance from float64 is below 1e-4).
+inline constexpr float kLogitBound = 2e-3F;
+
+class Golden {
+ public:
+  // tests/golden/model/NAME.safetensors
+  explicit Golden(std::string_view name);
+
+  std::vector<float> floats(const std::string& name) const { return values<float>(name); }
+  std::vector<std::int32_t> ints(const std::string& name) const { return values<std::int32_t>(name); }
+  std::uint64_t digest() const { return values<std::uint64_t>("digest").front(); }
+  bool contains(const std::string& name) const { return tensors_.contains(name); }
+  // Names of the tensors that begin with prefix, without it.
+  std::vector<std::string> names_after(std::string_view prefix) const;
+
+ private:
+  template <typename T>
+  std::vector<T> values(const std::string& name) const;
+
+  checkpoint::TensorStore tensors_;
+};
+
+// A checkpoint opened and bound, with threads of its own.
+class TestModel {
+ public:
+  explicit TestModel(const std::filesystem::path& folder, int threads = 2);
+
+  const model::TextModel& operator*() const { return *model_; }
+  const model::TextModel* operator->() const { return model_.get(); }
+  std::int64_t vocab() const { return model_->config().vocab_size; }
+
+  std::unique_ptr<model::SequenceState> state(std::int64_t capacity) const;
+  // forward() that must succeed; returns the logits.
+  std::vector<float> run(std::span<const model::TokenId> tokens, model::SequenceState& state,
+                         model::LogitsOf wanted = model::LogitsOf::kAllTokens) const;
+  // All logits of tokens in a state of their own, in one call.
+  std::vector<float> run(std::span<const model::TokenId> tokens) const;
+
+ private:
+  std::unique_ptr<ThreadPool> pool_;
+  checkpoint::Checkpoint checkpoint_;
+  std::unique_ptr<model::TextModel> model_;
+};
+
+std::filesystem::path tiny_folder();  // models/qwen36-tiny
+std::filesystem::path odd_folder();   // tests/golden/model/odd
+
+// The largest |a - b|; infinity where the sizes differ or a value is not finite.
+float largest_difference(std::span<const float> a, std::span<const float> b);
+
+// Checks logits [tokens, vocab] of PROMPT against the golden: whole rows where it has all, else whole rows, sampled
+// columns and the statistics of every row.
+void expect_golden_logits(const Golden& golden, const std::string& prompt, std::span<const float> logits,
+                          std::int64_t vocab);
+
+}  // namespace nibble::testing
