@@ -1,0 +1,48 @@
+// The tokens of a tokenizer: each has an id, a spelling (how tokenizer.json writes it) and bytes (what it stands for).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/tokenizer.h"
+
+namespace nibble::text {
+
+// ByteLevel's alphabet (GPT-2's bytes_to_unicode): the code point that spells each byte, all below U+0180.
+std::array<char32_t, 256> byte_alphabet();
+
+class Vocabulary {
+ public:
+  explicit Vocabulary(std::size_t expected_tokens);
+
+  // Gives the spelling the next free id. The spelling must be new and well-formed UTF-8.
+  TokenId add(std::string_view spelling);
+
+  std::size_t size() const { return entries_.size(); }
+  std::optional<TokenId> find(std::string_view spelling) const;
+  // Views hold until the next add().
+  std::string_view spelling(TokenId id) const;
+  std::string_view bytes(TokenId id) const;
+
+ private:
+  struct Entry {
+    std::size_t spelling_end;
+    std::size_t bytes_end;
+  };
+
+  void append_bytes(std::string_view spelling);
+  std::size_t free_slot(std::string_view spelling) const;
+  void grow();
+
+  std::vector<Entry> entries_;  // by id; what an entry begins with ends the entry before it
+  std::string spellings_;
+  std::string bytes_;
+  std::vector<TokenId> slots_;  // open addressing by the spelling's hash; a power of two, at most half full
+};
+
+}  // namespace nibble::text
