@@ -10,12 +10,14 @@
 namespace nibble::text {
 namespace {
 
-constexpr TokenId kFree = -1;
 constexpr int kNoByte = -1;
 
 constexpr bool spells_itself(int byte) {
   return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || (byte >= 0xAE && byte <= 0xFF);
 }
+
+// The half of a hash that does not number the slots.
+std::uint32_t tag(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
 
 // The other way round: the byte that a code point below U+0180 spells.
 std::array<int, 0x180> byte_of_code_point() {
@@ -39,14 +41,16 @@ std::array<char32_t, 256> byte_alphabet() {
 
 Vocabulary::Vocabulary(std::size_t expected_tokens) {
   entries_.reserve(expected_tokens);
-  slots_.assign(std::bit_ceil(2 * expected_tokens + 16), kFree);
+  slots_.resize(std::bit_ceil(2 * expected_tokens + 16));
 }
 
 TokenId Vocabulary::add(std::string_view spelling) {
   if (2 * (entries_.size() + 1) > slots_.size()) grow();
-  std::size_t slot = free_slot(spelling);
+  std::uint64_t hash = hash_bytes(spelling);
+  std::size_t slot = slot_of(spelling, hash);
+  NIBBLE_CHECK(slots_[slot].id == kFree);
   auto id = static_cast<TokenId>(entries_.size());
-  slots_[slot] = id;
+  slots_[slot] = {id, tag(hash)};
   spellings_ += spelling;
   append_bytes(spelling);
   entries_.push_back({spellings_.size(), bytes_.size()});
@@ -69,29 +73,27 @@ void Vocabulary::append_bytes(std::string_view spelling) {
   }
 }
 
-std::size_t Vocabulary::free_slot(std::string_view spelling) const {
-  std::size_t slot = hash_bytes(spelling) & (slots_.size() - 1);
-  while (slots_[slot] != kFree) {
-    NIBBLE_CHECK(this->spelling(slots_[slot]) != spelling);
+std::size_t Vocabulary::slot_of(std::string_view spelling, std::uint64_t hash) const {
+  std::size_t slot = hash & (slots_.size() - 1);
+  while (slots_[slot].id != kFree) {
+    if (slots_[slot].hash == tag(hash) && this->spelling(slots_[slot].id) == spelling) break;
     slot = (slot + 1) & (slots_.size() - 1);
   }
   return slot;
 }
 
 void Vocabulary::grow() {
-  slots_.assign(2 * slots_.size(), kFree);
-  for (std::size_t id = 0; id < entries_.size(); ++id) {
-    slots_[free_slot(spelling(static_cast<TokenId>(id)))] = static_cast<TokenId>(id);
+  slots_.assign(2 * slots_.size(), Slot());
+  for (TokenId id = 0; id < static_cast<TokenId>(entries_.size()); ++id) {
+    std::uint64_t hash = hash_bytes(spelling(id));
+    slots_[slot_of(spelling(id), hash)] = {id, tag(hash)};
   }
 }
 
 std::optional<TokenId> Vocabulary::find(std::string_view spelling) const {
-  std::size_t slot = hash_bytes(spelling) & (slots_.size() - 1);
-  while (slots_[slot] != kFree) {
-    if (this->spelling(slots_[slot]) == spelling) return slots_[slot];
-    slot = (slot + 1) & (slots_.size() - 1);
-  }
-  return std::nullopt;
+  const Slot& slot = slots_[slot_of(spelling, hash_bytes(spelling))];
+  if (slot.id == kFree) return std::nullopt;
+  return slot.id;
 }
 
 std::string_view Vocabulary::spelling(TokenId id) const {

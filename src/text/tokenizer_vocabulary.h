@@ -35,14 +35,22 @@ class Vocabulary {
     std::size_t bytes_end;
   };
 
+  static constexpr TokenId kFree = -1;
+  // A part of the hash stands beside the id, so that a spelling is looked at only where it is probably the right one.
+  struct Slot {
+    TokenId id = kFree;
+    std::uint32_t hash = 0;
+  };
+
   void append_bytes(std::string_view spelling);
-  std::size_t free_slot(std::string_view spelling) const;
+  // The slot that holds the spelling, or the free one where it belongs.
+  std::size_t slot_of(std::string_view spelling, std::uint64_t hash) const;
   void grow();
 
   std::vector<Entry> entries_;  // by id; what an entry begins with ends the entry before it
   std::string spellings_;
   std::string bytes_;
-  std::vector<TokenId> slots_;  // open addressing by the spelling's hash; a power of two, at most half full
+  std::vector<Slot> slots_;  // open addressing; a power of two, at most half full
 };
 
 }  // namespace nibble::text
