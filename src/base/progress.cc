@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <span>
 #include <utility>
 
 namespace nibble {
@@ -18,19 +19,29 @@ std::string format_amount(double amount, const std::string& unit) {
   return fmt::format("{:.0f} {}", amount, unit);
 }
 
+// Three significant digits and the unit of the fitting power of 1000; below 1000 the whole number.
+std::string three_digits(std::uint64_t amount, std::span<const char* const> units) {
+  auto value = static_cast<double>(amount);
+  std::size_t unit = 0;
+  while (value >= 999.5 && unit + 1 < units.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  if (unit == 0) return fmt::format("{} {}", amount, units[0]);
+  int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return fmt::format("{:.{}f} {}", value, decimals, units[unit]);
+}
+
 }  // namespace
 
 std::string format_bytes(std::uint64_t bytes) {
   constexpr std::array<const char*, 5> kUnits = {"B", "kB", "MB", "GB", "TB"};
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 999.5 && unit + 1 < kUnits.size()) {
-    value /= 1000;
-    ++unit;
-  }
-  if (unit == 0) return fmt::format("{} B", bytes);
-  int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
-  return fmt::format("{:.{}f} {}", value, decimals, kUnits[unit]);
+  return three_digits(bytes, kUnits);
+}
+
+std::string format_count(std::uint64_t count) {
+  constexpr std::array<const char*, 5> kUnits = {"", "k", "M", "B", "T"};
+  return count < 1000 ? std::to_string(count) : three_digits(count, kUnits);
 }
 
 Progress::Progress(std::string label, std::uint64_t total, std::string unit)

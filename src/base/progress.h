@@ -31,5 +31,7 @@ class Progress {
 
 // "24.4 MB": decimal units, three significant digits.
 std::string format_bytes(std::uint64_t bytes);
+// "34.7 B", in the units that people count parameters in: k, M, B, T.
+std::string format_count(std::uint64_t count);
 
 }  // namespace nibble

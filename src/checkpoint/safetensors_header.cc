@@ -185,6 +185,51 @@ Result<SafetensorsHeader> parse_safetensors_header(std::span<const std::byte> st
   return header;
 }
 
+Result<std::uint64_t> planned_bytes(const PlannedTensor& tensor) {
+  auto size = checked_multiply(static_cast<std::uint64_t>(tensor.shape.elements()), dtype_bytes(tensor.dtype));
+  if (!size) return invalid_input(fmt::format("tensor {} has more than 2^64 bytes", quoted_name(tensor.name)));
+  return *size;
+}
+
+Result<std::string> format_safetensors_header(std::span<const PlannedTensor> tensors) {
+  JsonWriter json;
+  json.begin_object();
+  json.key(kMetadataKey);
+  json.begin_object();
+  json.member("format", "pt");
+  json.end_object();
+  std::uint64_t offset = 0;
+  for (const PlannedTensor& tensor : tensors) {
+    ASSIGN_OR_RETURN(std::uint64_t size, planned_bytes(tensor));
+    auto end = checked_add(offset, size);
+    if (!end) return invalid_input("the tensors of one file have more than 2^64 bytes");
+    json.key(tensor.name);
+    json.begin_object();
+    json.member("dtype", dtype_name(tensor.dtype));
+    json.key("shape");
+    json.begin_array();
+    for (std::int64_t dim : tensor.shape.dims()) json.value(dim);
+    json.end_array();
+    json.key("data_offsets");
+    json.begin_array();
+    json.value(offset);
+    json.value(*end);
+    json.end_array();
+    json.end_object();
+    offset = *end;
+  }
+  json.end_object();
+  std::string text = std::move(json).take();
+  text.append((kLengthBytes - text.size() % kLengthBytes) % kLengthBytes, ' ');
+  if (text.size() > kMaxHeaderBytes) {
+    return invalid_input(fmt::format("a shard's header would have {} bytes, more than the format's {}; use more shards",
+                                     text.size(), kMaxHeaderBytes));
+  }
+  std::string length(kLengthBytes, '\0');
+  for (std::size_t i = 0; i < kLengthBytes; ++i) length[i] = static_cast<char>(text.size() >> (8 * i) & 0xFF);
+  return length + text;
+}
+
 std::string quoted_name(std::string_view name) {
   constexpr std::size_t kLongest = 300;
   if (name.size() <= kLongest) return json_quote(name);

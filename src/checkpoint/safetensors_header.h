@@ -27,6 +27,19 @@ struct SafetensorsHeader {
 // dtype say. `__metadata__` is skipped.
 Result<SafetensorsHeader> parse_safetensors_header(std::span<const std::byte> start, std::uint64_t file_size);
 
+struct PlannedTensor {
+  std::string name;
+  DType dtype = DType::kF32;
+  Shape shape;
+};
+
+// The tensor's size in a file.
+Result<std::uint64_t> planned_bytes(const PlannedTensor& tensor);
+
+// The other direction: length and JSON for tensors whose data follows in the given order without a gap, padded with
+// spaces so that the data begins at a multiple of 8.
+Result<std::string> format_safetensors_header(std::span<const PlannedTensor> tensors);
+
 // A tensor or file name for a message: in quotes, control characters escaped, cut where it is absurdly long.
 std::string quoted_name(std::string_view name);
 

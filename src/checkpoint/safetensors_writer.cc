@@ -33,12 +33,6 @@ struct OutputShard {
   std::uint64_t data_start = 0;
 };
 
-Result<std::uint64_t> planned_bytes(const PlannedTensor& tensor) {
-  auto size = checked_multiply(static_cast<std::uint64_t>(tensor.shape.elements()), dtype_bytes(tensor.dtype));
-  if (!size) return invalid_input(fmt::format("tensor {} has more than 2^64 bytes", quoted_name(tensor.name)));
-  return *size;
-}
-
 // Fills shards in the given order; returns how many there are.
 Result<std::size_t> assign_shards(std::span<Slot> slots, std::uint64_t max_shard_bytes) {
   std::size_t shard = 0;
@@ -63,41 +57,6 @@ Result<std::size_t> assign_shards(std::span<Slot> slots, std::uint64_t max_shard
 std::string shard_file_name(std::size_t shard, std::size_t count) {
   if (count == 1) return std::string(kSingleFileName);
   return fmt::format("model-{:05}-of-{:05}.safetensors", shard + 1, count);
-}
-
-// The header's 8 bytes of length and its JSON, padded with spaces so that the data begins at a multiple of 8.
-Result<std::string> header_bytes(std::span<const Slot> slots) {
-  JsonWriter json;
-  json.begin_object();
-  json.key("__metadata__");
-  json.begin_object();
-  json.member("format", "pt");
-  json.end_object();
-  for (const Slot& slot : slots) {
-    json.key(slot.plan.name);
-    json.begin_object();
-    json.member("dtype", dtype_name(slot.plan.dtype));
-    json.key("shape");
-    json.begin_array();
-    for (std::int64_t dim : slot.plan.shape.dims()) json.value(dim);
-    json.end_array();
-    json.key("data_offsets");
-    json.begin_array();
-    json.value(slot.offset);
-    json.value(slot.offset + slot.size);
-    json.end_array();
-    json.end_object();
-  }
-  json.end_object();
-  std::string text = std::move(json).take();
-  text.append((8 - text.size() % 8) % 8, ' ');
-  if (text.size() > kMaxHeaderBytes) {
-    return invalid_input(fmt::format("a shard's header would have {} bytes, more than the format's {}; use more shards",
-                                     text.size(), kMaxHeaderBytes));
-  }
-  std::string length(8, '\0');
-  for (std::size_t i = 0; i < length.size(); ++i) length[i] = static_cast<char>(text.size() >> (8 * i) & 0xFF);
-  return length + text;
 }
 
 }  // namespace
@@ -136,7 +95,9 @@ Status SafetensorsWriter::Impl::create_shards(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     auto last = std::find_if(first, slots.end(), [&](const Slot& slot) { return slot.shard != i; });
     std::string name = shard_file_name(i, count);
-    ASSIGN_OR_RETURN(std::string header, header_bytes({first, last}));
+    std::vector<PlannedTensor> plan;
+    for (auto slot = first; slot != last; ++slot) plan.push_back(slot->plan);
+    ASSIGN_OR_RETURN(std::string header, format_safetensors_header(plan));
     ASSIGN_OR_RETURN(OutputFile file, OutputFile::create(folder / name));
     RETURN_IF_ERROR(file.write(header));
     shards.push_back({std::move(name), std::move(file), header.size()});

@@ -11,16 +11,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "checkpoint/dtype.h"
-#include "checkpoint/tensor_store.h"
+#include "checkpoint/safetensors_header.h"
 
 namespace nibble::checkpoint {
-
-struct PlannedTensor {
-  std::string name;
-  DType dtype = DType::kF32;
-  Shape shape;
-};
 
 class SafetensorsWriter {
  public:

@@ -4,31 +4,13 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/json_writer.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/tensor_class.h"
 
 namespace nibble::checkpoint {
-
-enum class TensorClass : std::uint8_t {
-  kRoutedExperts,
-  kSharedExperts,
-  kAttention,  // q, k, v and o projections
-  kDeltaNet,   // the DeltaNet's in_proj_qkv, in_proj_z and out_proj
-  kLmHead,
-  kEmbeddings,
-  kRoutersAndGates,  // routers, shared expert gates, in_proj_a and in_proj_b, convolution, A_log, dt_bias
-  kNorms,
-  kMtp,
-  kVision,
-  kOther
-};
-
-std::string_view tensor_class_name(TensorClass tensor_class);  // "routed experts", …
-// By the tensor's full name, whatever the prefix of the export.
-TensorClass tensor_class_of(std::string_view tensor_name);
 
 struct ClassSummary {
   TensorClass tensor_class = TensorClass::kOther;
@@ -42,9 +24,8 @@ struct ClassSummary {
 
 struct Summary {
   std::string folder;
-  std::string architecture;
-  std::uint64_t shards = 0;
   ModelConfig config;
+  std::uint64_t shards = 0;
   std::vector<ClassSummary> classes;  // in the order of TensorClass; empty classes are left out
   ClassSummary total;
 
