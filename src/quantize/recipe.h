@@ -1,5 +1,5 @@
-// A recipe says which tensor class gets which format and by which rule. Recipes are TOML files (recipes/*.toml); the
-// ones that ship are also compiled into the program, so that a copied binary still has them.
+// A recipe says which linear layer gets which format and by which rule. Recipes are TOML files (recipes/*.toml explains
+// the keys); the ones that ship are also compiled into the program, so that a copied binary still has them.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "numerics/e4m3.h"
 
 namespace nibble::quantize {
 
@@ -20,16 +21,16 @@ enum class ScaleRule : std::uint8_t {
 
 struct Nvfp4Options {
   ScaleRule rule = ScaleRule::kMax;
-  // The tensor's largest block scale is mapped to this E4M3 value: 448 as ModelOpt, 256 leaves room for larger scales.
-  double head_room = 448;
+  // The max rule maps the tensor's largest block to this block scale: 448 as ModelOpt, 256 leaves room for larger ones.
+  float head_room = numerics::kE4m3Max;
   int codes_below = 0;  // of the window, kMseSweep only
   int codes_above = 0;
 };
 
 struct Rule {
-  std::vector<std::string> patterns;  // over module names, `*` matches any text; the first rule that matches decides
+  std::vector<std::string> modules;  // patterns of checkpoint/module_pattern.h
   TargetFormat format = TargetFormat::kKeep;
-  Nvfp4Options nvfp4;
+  Nvfp4Options nvfp4;  // where format is kW4a16Nvfp4
 };
 
 struct Recipe {
@@ -38,13 +39,14 @@ struct Recipe {
   std::string kv_cache_algo;  // "FP8" or empty, written into the configuration files
   std::vector<Rule> rules;
 
-  // The rule for a module, or nullptr: kept as it is.
+  // The first rule that covers a module, or nullptr: kept as it is.
   const Rule* rule_for(std::string_view module) const;
   bool needs_calibration() const;  // some rule makes FP8 with static input scales
 };
 
 // A shipped recipe by name ("nvidia", "nvfp4-max", "nvfp4-mse"), or a file whose name ends in .toml.
 Result<Recipe> load_recipe(std::string_view name_or_path);
+// Unknown keys, missing ones and values out of range are errors that name line and key.
 Result<Recipe> parse_recipe(std::string_view toml);
 std::vector<std::string> shipped_recipes();
 
