@@ -4,7 +4,7 @@
 
 namespace nibble::text {
 
-void AddedTokenFinder::add(std::string_view content, TokenId id) {
+bool AddedTokenFinder::add(std::string_view content, TokenId id) {
   std::uint32_t at = 0;
   for (char character : content) {
     auto byte = static_cast<unsigned char>(character);
@@ -17,8 +17,10 @@ void AddedTokenFinder::add(std::string_view content, TokenId id) {
     nodes_.emplace_back();
     at = created;
   }
+  if (nodes_[at].id) return false;
   nodes_[at].id = id;
   begins_token_[static_cast<unsigned char>(content.front())] = true;
+  return true;
 }
 
 const std::uint32_t* AddedTokenFinder::child(const Node& node, unsigned char byte) const {

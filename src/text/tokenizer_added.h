@@ -17,8 +17,8 @@ class AddedTokenFinder {
  public:
   AddedTokenFinder() : nodes_(1) {}
 
-  // content must not be empty. Of equal contents the last counts.
-  void add(std::string_view content, TokenId id);
+  // content must not be empty. False where a token with that content is there already.
+  bool add(std::string_view content, TokenId id);
 
   struct Match {
     std::size_t begin;

@@ -207,16 +207,14 @@ Status add_token(const AddedToken& token, TokenizerModel& model) {
     model.is_added.push_back(false);
     model.is_special.push_back(false);
   }
+  std::string storage;
+  bool normalize = token.normalized && model.normalize_nfc;
+  std::string_view content = normalize ? normalize_nfc(token.content, storage) : token.content;
+  AddedTokenFinder& finder = token.normalized ? model.normalized_added : model.raw_added;
   auto index = static_cast<std::size_t>(token.id);
-  if (model.is_added[index]) return invalid_input("it stands twice");
+  if (model.is_added[index] || !finder.add(content, token.id)) return invalid_input("it stands twice");
   model.is_added[index] = true;
   model.is_special[index] = token.special;
-  if (token.normalized && model.normalize_nfc) {
-    std::string storage;
-    model.normalized_added.add(normalize_nfc(token.content, storage), token.id);
-  } else {
-    (token.normalized ? model.normalized_added : model.raw_added).add(token.content, token.id);
-  }
   return {};
 }
 
