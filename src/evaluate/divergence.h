@@ -4,23 +4,18 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "base/error.h"
+#include "evaluate/statistics.h"
 #include "model/text_model.h"
 
 namespace nibble::evaluate {
-
-struct Estimate {
-  double value = 0;
-  double standard_error = 0;
-};
 
 struct DivergenceReport {
   std::int64_t chunks = 0;
   std::int64_t scored_tokens = 0;
   Estimate perplexity;            // of the candidate
-  Estimate reference_perplexity;  // the rest only where a reference was given
+  Estimate reference_perplexity;  // this and the rest only where a reference was given
   Estimate log_perplexity_ratio;  // ln(PPL candidate / PPL reference), paired
   double log_perplexity_correlation = 0;
   Estimate mean_kld;  // nats, KL(reference || candidate)
@@ -31,11 +26,14 @@ struct DivergenceReport {
 };
 
 struct DivergenceOptions {
-  std::int64_t chunk_tokens = 512;  // the second half of each chunk is scored
+  std::int64_t chunk_tokens = 512;  // at least 8; the second half of each chunk is scored
   std::int64_t max_chunks = 0;      // 0: all whole chunks of the text
 };
 
-// reference may be null: then only the candidate's perplexity is computed. Fewer tokens than one chunk is an error.
+// Each chunk is a sequence of its own, without a token put before it; the tokens at chunk_tokens/2 + 1 … chunk_tokens -
+// 1 are scored, each given all before it in the chunk. reference may be null: then only the candidate's perplexity is
+// computed. Errors: fewer tokens than one chunk, a chunk longer than a model's context, vocabularies of different
+// sizes, logits that are not finite, interruption. Shows a progress line.
 Result<DivergenceReport> measure_divergence(const model::TextModel* reference, const model::TextModel& candidate,
                                             std::span<const model::TokenId> tokens, const DivergenceOptions& options);
 
