@@ -3,7 +3,7 @@
 What it has that qwen36-tiny has not: four value heads to a key head, three KV heads, key and value dimensions that
 differ, top-3 of 10 experts, layers in no regular order, a full-attention layer first, no MTP layer, A_log and the gated
 norm in float32 as Qwen3.5 stores them, and sizes that fill no vector register evenly. All norm weights are random, so
-that a norm forgotten or applied twice shows (architecture §10.20).
+that a norm forgotten or applied twice shows (architecture §10.20), and epsilon is large enough to show too.
 
     python tools/golden/model_odd_checkpoint.py
 """
@@ -27,7 +27,7 @@ TEXT_CONFIG = {
     "num_key_value_heads": 3,
     "head_dim": 128,
     "hidden_act": "silu",
-    "rms_norm_eps": 1e-6,
+    "rms_norm_eps": 1e-3,
     "attention_bias": False,
     "attn_output_gate": True,
     "layer_types": LAYER_TYPES,
