@@ -16,8 +16,9 @@
 
 namespace nibble::testing {
 
-// No logit may be further from transformers' than this (its own distance from float64 is below 1e-4).
-inline constexpr float kLogitBound = 2e-3F;
+// No logit may be further from transformers' than this. 2e-3 is promised; 4e-5 was measured on both checkpoints, and
+// transformers itself is up to 8e-5 from float64: a quarter of the promise shows a rounding in the wrong place.
+inline constexpr float kLogitBound = 5e-4F;
 
 class Golden {
  public:
