@@ -272,6 +272,7 @@ Result<ModelConfig> read_model_config(const std::filesystem::path& folder) {
   std::error_code ignored;
   if (std::filesystem::exists(folder / "generation_config.json", ignored)) {
     ASSIGN_OR_RETURN(generation_text, read_file(folder / "generation_config.json"));
+    if (generation_text.empty()) return invalid_input((folder / "generation_config.json").string() + " is empty");
   }
   ASSIGN_OR_RETURN_IN(folder.string(), ModelConfig config, parse_model_config(config_text, generation_text));
   return config;
