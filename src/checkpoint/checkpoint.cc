@@ -41,9 +41,11 @@ Result<std::string> find_text_prefix(const TensorStore& tensors) {
   for (std::string_view prefix : {"model.language_model.", "model."}) {
     if (tensors.contains(std::string(prefix) + "embed_tokens.weight")) return std::string(prefix);
   }
-  return fail(ErrorCode::kNotFound,
-              "the checkpoint has neither \"model.language_model.embed_tokens.weight\" nor "
-              "\"model.embed_tokens.weight\"; is it a language model, and is the download complete?");
+  return fail(
+      ErrorCode::kNotFound,
+      tensors.location() +
+          ": there is neither \"model.language_model.embed_tokens.weight\" nor \"model.embed_tokens.weight\"; is "
+          "it a language model, and is the download complete?");
 }
 
 }  // namespace
@@ -52,7 +54,7 @@ Result<Checkpoint> Checkpoint::open(const std::filesystem::path& folder) {
   ASSIGN_OR_RETURN(ModelConfig config, read_model_config(folder));
   ASSIGN_OR_RETURN(QuantizationConfig quantization, QuantizationConfig::read(folder));
   ASSIGN_OR_RETURN(TensorStore tensors, TensorStore::open(folder));
-  ASSIGN_OR_RETURN_IN(folder.string(), std::string text_prefix, find_text_prefix(tensors));
+  ASSIGN_OR_RETURN(std::string text_prefix, find_text_prefix(tensors));
   return Checkpoint(folder, std::move(config), std::move(quantization), std::move(tensors), std::move(text_prefix));
 }
 
@@ -72,9 +74,9 @@ Result<Checkpoint::Expert> Checkpoint::expert(std::string_view experts_module, s
   const std::string prefix = fmt::format("{}.{}.", module, index);
   if (tensors_.with_prefix(prefix).empty()) {
     return fail(ErrorCode::kNotFound,
-                fmt::format("expert {} of {} is missing: the checkpoint has neither {} nor {}; is the download "
-                            "complete, and does config.json have the right num_experts ({})?",
-                            index, config_.text.experts, quoted_name(module + ".gate_up_proj"),
+                fmt::format("{}: expert {} of {} is missing: there is neither {} nor {}; is the download complete, and "
+                            "does config.json have the right num_experts ({})?",
+                            tensors_.location(), index, config_.text.experts, quoted_name(module + ".gate_up_proj"),
                             quoted_name(prefix + "gate_proj.weight"), config_.text.experts));
   }
   Expert expert;
@@ -114,8 +116,8 @@ Result<std::vector<float>> Checkpoint::floats(std::string_view name, const Shape
   for (std::size_t i = 0; i < values.size(); ++i) {
     values[i] = element_as_float(entry->dtype, bytes.data() + i * step);
     if (!std::isfinite(values[i])) {
-      return invalid_input(fmt::format("{}: tensor {}: element {} is {}; expected finite numbers: the file is damaged",
-                                       tensors_.shard_name(entry->shard), quoted_name(name), i, values[i]));
+      return invalid_input(fmt::format("{}: element {} is {}; expected finite numbers: the file is damaged",
+                                       tensors_.describe(*entry), i, values[i]));
     }
   }
   return values;

@@ -41,14 +41,14 @@ Result<LinearTensors> collect(const TensorStore& store, std::string_view module)
       found.input_scale = &entry;
     } else if (part != "k_scale" && part != "v_scale") {  // of the KV cache, not of the weight
       return fail(ErrorCode::kUnsupported,
-                  fmt::format("{}: tensor {}: nibble knows no '{}' of a linear layer; is this another quantization "
-                              "format than ModelOpt's NVFP4 and FP8?",
-                              store.shard_name(entry.shard), quoted_name(entry.name), part.substr(0, 100)));
+                  fmt::format("{}: nibble knows no {} of a linear layer; is this another quantization format than "
+                              "ModelOpt's NVFP4 and FP8?",
+                              store.describe(entry), quoted_name(part)));
     }
   }
   if (found.weight == nullptr) {
-    return fail(ErrorCode::kNotFound, fmt::format("the checkpoint has no tensor {}; is the download complete?",
-                                                  quoted_name(prefix + "weight")));
+    return fail(ErrorCode::kNotFound, fmt::format("{}: there is no tensor {}; is the download complete?",
+                                                  store.location(), quoted_name(prefix + "weight")));
   }
   return found;
 }
@@ -77,7 +77,7 @@ class LinearReader {
     }
     return fail(ErrorCode::kUnsupported,
                 fmt::format("{}: nibble computes with weights of BF16, F16, F32, F8_E4M3 or U8, found {}",
-                            place(*tensors_.weight), describe(tensors_.weight)));
+                            store_.describe(*tensors_.weight), describe(tensors_.weight)));
   }
 
  private:
@@ -99,8 +99,8 @@ class LinearReader {
 
   Result<MatrixView> read_nvfp4() {
     if (view_.cols % kNvfp4Block != 0) {
-      return invalid_input(fmt::format("{}: NVFP4 needs a multiple of {} columns, found {}", place(*tensors_.weight),
-                                       kNvfp4Block, view_.cols));
+      return invalid_input(fmt::format("{}: NVFP4 needs a multiple of {} columns, found {}",
+                                       store_.describe(*tensors_.weight), kNvfp4Block, view_.cols));
     }
     const TensorEntry* scales = tensors_.weight_scale;
     RETURN_IF_ERROR(expect(tensors_.weight, "weight", DType::kU8, {view_.rows, view_.cols / 2}));
@@ -114,7 +114,7 @@ class LinearReader {
       return invalid_input(
           fmt::format("{}: the block scale at [{}, {}] is 0x{:02X}, which is {}; expected 0x00 to 0x7E; the file is "
                       "damaged or its quantization failed",
-                      place(*scales), at / blocks, at % blocks, std::to_integer<unsigned>(bytes[*bad]),
+                      store_.describe(*scales), at / blocks, at % blocks, std::to_integer<unsigned>(bytes[*bad]),
                       (bytes[*bad] & std::byte{0x7F}) == std::byte{0x7F} ? "NaN" : "negative"));
     }
     view_.block_scales = bytes.data();
@@ -134,7 +134,7 @@ class LinearReader {
     RETURN_IF_ERROR(expect_present(entry, part));
     if (entry->dtype == dtype && entry->shape == shape) return {};
     return invalid_input(fmt::format("{}: expected {} {}, found {}; do the weights belong to this config.json?",
-                                     place(*entry), dtype_name(dtype), shape.describe(), describe(entry)));
+                                     store_.describe(*entry), dtype_name(dtype), shape.describe(), describe(entry)));
   }
 
   Status expect_present(const TensorEntry* entry, std::string_view part) {
@@ -142,7 +142,7 @@ class LinearReader {
     return invalid_input(
         fmt::format("{}: a weight of {} needs a '{}' beside it, found nothing; is the download "
                     "complete?",
-                    place(*tensors_.weight), describe(tensors_.weight), part));
+                    store_.describe(*tensors_.weight), describe(tensors_.weight), part));
   }
 
   Status expect_absent(const TensorEntry* entry) {
@@ -150,11 +150,7 @@ class LinearReader {
     return invalid_input(
         fmt::format("{}: a weight of {} cannot have this scale beside it, found {}; the folder mixes "
                     "two checkpoints",
-                    place(*entry), describe(tensors_.weight), describe(entry)));
-  }
-
-  std::string place(const TensorEntry& entry) const {
-    return fmt::format("{}: tensor {}", store_.shard_name(entry.shard), quoted_name(entry.name));
+                    store_.describe(*entry), describe(tensors_.weight), describe(entry)));
   }
 
   const TensorStore& store_;
@@ -181,8 +177,8 @@ Status Checkpoint::check_declaration(std::string_view module, WeightFormat found
   const bool plain = agrees(found, QuantAlgo::kNone);
   if (plain && !quantization_.lists(module)) return {};
   return invalid_input(fmt::format(
-      "module {}: the tensors are {}, but {} it {}; restore the configuration files that belong to the weights",
-      quoted_name(module), numerics::weight_format_name(found),
+      "{}: module {}: the tensors are {}, but {} it {}; restore the configuration files that belong to the weights",
+      tensors_.location(), quoted_name(module), numerics::weight_format_name(found),
       quantization_.quantized() ? "hf_quant_config.json or config.json declares"
                                 : "neither config.json nor hf_quant_config.json declares a quantization, which leaves",
       declared == QuantAlgo::kNone ? "unquantized" : quant_algo_name(declared)));

@@ -6,8 +6,6 @@
 #include <cstdint>
 #include <cstring>
 
-#include "checkpoint/safetensors_header.h"
-
 namespace nibble::checkpoint {
 namespace {
 
@@ -31,16 +29,15 @@ bool has_bad_byte(const std::byte* chunk, std::size_t words) noexcept {
 
 Result<float> read_scale(const TensorStore& store, const TensorEntry& entry) {
   if (entry.dtype != DType::kF32 || entry.shape.elements() != 1) {
-    return invalid_input(fmt::format("{}: tensor {}: expected a single F32 number, found {} {}",
-                                     store.shard_name(entry.shard), quoted_name(entry.name), dtype_name(entry.dtype),
-                                     entry.shape.describe()));
+    return invalid_input(fmt::format("{}: expected a single F32 number, found {} {}", store.describe(entry),
+                                     dtype_name(entry.dtype), entry.shape.describe()));
   }
   float scale;
   std::memcpy(&scale, store.bytes(entry).data(), sizeof scale);
   if (std::isfinite(scale) && scale > 0) return scale;
-  return invalid_input(fmt::format(
-      "{}: tensor {}: expected a finite scale above 0, found {}; the file is damaged or its quantization failed",
-      store.shard_name(entry.shard), quoted_name(entry.name), scale));
+  return invalid_input(
+      fmt::format("{}: expected a finite scale above 0, found {}; the file is damaged or its quantization failed",
+                  store.describe(entry), scale));
 }
 
 std::optional<std::size_t> find_bad_block_scale(std::span<const std::byte> scales) noexcept {

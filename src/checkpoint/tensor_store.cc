@@ -15,14 +15,14 @@ namespace nibble::checkpoint {
 namespace {
 
 struct Shard {
-  std::string name;
+  std::filesystem::path path;
   MappedFile file;
   SafetensorsHeader header;
 };
 
 Result<Shard> open_shard(const std::filesystem::path& path) {
   Shard shard;
-  shard.name = path.filename().string();
+  shard.path = path;
   ASSIGN_OR_RETURN(shard.file, MappedFile::open(path));
   ASSIGN_OR_RETURN_IN(path.string(), shard.header,
                       parse_safetensors_header(shard.file.bytes(), shard.file.bytes().size()));
@@ -65,15 +65,18 @@ std::string list_dtypes(std::span<const DType> dtypes) {
 }  // namespace
 
 struct TensorStore::Impl {
+  std::string location;
   std::vector<Shard> shards;
   std::vector<TensorEntry> entries;  // by name
   std::uint64_t total_bytes = 0;
 
-  static Result<std::unique_ptr<Impl>> build(std::vector<Shard> shards);
+  static Result<std::unique_ptr<Impl>> build(const std::filesystem::path& location, std::vector<Shard> shards);
 };
 
-Result<std::unique_ptr<TensorStore::Impl>> TensorStore::Impl::build(std::vector<Shard> opened) {
+Result<std::unique_ptr<TensorStore::Impl>> TensorStore::Impl::build(const std::filesystem::path& location,
+                                                                    std::vector<Shard> opened) {
   auto impl = std::make_unique<Impl>();
+  impl->location = location.string();
   impl->shards = std::move(opened);
   std::size_t count = 0;
   for (const Shard& shard : impl->shards) count += shard.header.tensors.size();
@@ -89,9 +92,10 @@ Result<std::unique_ptr<TensorStore::Impl>> TensorStore::Impl::build(std::vector<
   std::ranges::sort(impl->entries, name_less);
   auto twice = std::ranges::adjacent_find(impl->entries, {}, &TensorEntry::name);
   if (twice != impl->entries.end()) {
-    return invalid_input(fmt::format("tensor {} stands in both {} and {}; remove the shard that does not belong",
-                                     quoted_name(twice->name), impl->shards[twice->shard].name,
-                                     impl->shards[std::next(twice)->shard].name));
+    return invalid_input(fmt::format("{}: tensor {} stands in both {} and {}; remove the shard that does not belong",
+                                     impl->location, quoted_name(twice->name),
+                                     impl->shards[twice->shard].path.filename().string(),
+                                     impl->shards[std::next(twice)->shard].path.filename().string()));
   }
   return impl;
 }
@@ -100,7 +104,7 @@ Result<TensorStore> TensorStore::open(const std::filesystem::path& folder) {
   ASSIGN_OR_RETURN(std::optional<SafetensorsIndex> index, find_index(folder));
   if (!index) return open_file(folder / kSingleFileName);
   ASSIGN_OR_RETURN(std::vector<Shard> shards, open_shards(folder, index->shard_names()));
-  ASSIGN_OR_RETURN_IN(folder.string(), std::unique_ptr<Impl> impl, Impl::build(std::move(shards)));
+  ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::build(folder, std::move(shards)));
   RETURN_IF_ERROR_IN((folder / kIndexFileName).string(), index->check_against(impl->entries));
   return TensorStore(std::move(impl));
 }
@@ -109,7 +113,7 @@ Result<TensorStore> TensorStore::open_file(const std::filesystem::path& file) {
   ASSIGN_OR_RETURN(Shard shard, open_shard(file));
   std::vector<Shard> shards;
   shards.push_back(std::move(shard));
-  ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::build(std::move(shards)));
+  ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::build(file, std::move(shards)));
   return TensorStore(std::move(impl));
 }
 
@@ -137,24 +141,31 @@ std::span<const std::byte> TensorStore::bytes(const TensorEntry& entry) const {
 
 std::size_t TensorStore::shard_count() const { return impl_->shards.size(); }
 
-std::string TensorStore::shard_name(std::uint32_t shard) const { return impl_->shards[shard].name; }
+std::string TensorStore::shard_name(std::uint32_t shard) const { return impl_->shards[shard].path.filename().string(); }
+
+std::string TensorStore::describe(const TensorEntry& entry) const {
+  return fmt::format("{}: tensor {}", impl_->shards[entry.shard].path.string(), quoted_name(entry.name));
+}
+
+const std::string& TensorStore::location() const { return impl_->location; }
 
 std::uint64_t TensorStore::total_bytes() const { return impl_->total_bytes; }
 
 Result<const TensorEntry*> TensorStore::require(std::string_view name, const Shape& shape,
                                                 std::span<const DType> dtypes) const {
   const TensorEntry* entry = find(name);
-  auto expected = [&] { return fmt::format("{} {}", list_dtypes(dtypes), shape.describe()); };
+  if (entry != nullptr && entry->shape == shape && std::ranges::find(dtypes, entry->dtype) != dtypes.end()) {
+    return entry;
+  }
+  const std::string expected = fmt::format("{} {}", list_dtypes(dtypes), shape.describe());
   if (entry == nullptr) {
     return fail(ErrorCode::kNotFound,
-                fmt::format("the checkpoint has no tensor {}; expected {}", quoted_name(name), expected()));
+                fmt::format("{}: there is no tensor {}; expected {}; is the download complete, and does config.json "
+                            "belong to it?",
+                            location(), quoted_name(name), expected));
   }
-  if (entry->shape != shape || std::ranges::find(dtypes, entry->dtype) == dtypes.end()) {
-    return invalid_input(fmt::format(
-        "{}: tensor {}: expected {}, found {} {}; do the weights belong to this config.json?", shard_name(entry->shard),
-        quoted_name(name), expected(), dtype_name(entry->dtype), entry->shape.describe()));
-  }
-  return entry;
+  return invalid_input(fmt::format("{}: expected {}, found {} {}; do the weights belong to this config.json?",
+                                   describe(*entry), expected, dtype_name(entry->dtype), entry->shape.describe()));
 }
 
 }  // namespace nibble::checkpoint

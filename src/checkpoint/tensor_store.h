@@ -71,9 +71,12 @@ class TensorStore {
 
   std::size_t shard_count() const;
   std::string shard_name(std::uint32_t shard) const;  // "model-00003-of-00026.safetensors"
-  std::uint64_t total_bytes() const;                  // of all tensors
+  // The shard's whole path and the tensor's name, as every message about a tensor begins.
+  std::string describe(const TensorEntry& entry) const;
+  const std::string& location() const;  // the folder or file that was opened
+  std::uint64_t total_bytes() const;    // of all tensors
 
-  // find(), with shape and one of the dtypes required; the error names shard, tensor, expected and found.
+  // find(), with shape and one of the dtypes required; the error names file, tensor, expected and found.
   Result<const TensorEntry*> require(std::string_view name, const Shape& shape, std::span<const DType> dtypes) const;
 
  private:
