@@ -16,7 +16,7 @@ struct YarnScaling {
   std::int64_t original_context = 0;  // original_max_position_embeddings
   double beta_fast = 32.0;
   double beta_slow = 1.0;
-  std::optional<double> attention_factor;  // absent: 0.1 · ln(factor) + 1
+  std::optional<double> attention_factor = std::nullopt;  // absent: 0.1 · ln(factor) + 1
 };
 
 struct RopeParameters {
@@ -26,7 +26,7 @@ struct RopeParameters {
   // where i mod 3 = 1 and i < 3 · mrope_section[1], to width where i mod 3 = 2 and i < 3 · mrope_section[2], else to
   // time. All zero: time alone, the plain rotary embedding.
   std::array<std::int64_t, 3> mrope_section = {0, 0, 0};
-  std::optional<YarnScaling> yarn;
+  std::optional<YarnScaling> yarn = std::nullopt;
 };
 
 // Where a token stands. Text has the same number three times.

@@ -22,7 +22,7 @@ struct MoeRouterArgs {
 // Compared are the logits, before any rounding could make ties of them. A NaN counts as smaller than every number, so
 // that ids are valid and distinct whatever comes in.
 //
-// Rounding: float32 or wider. Tolerance against the reference: ids equal, weights 2e-6 relative.
+// Rounding: float32 or wider. Tolerance against the reference: ids equal, weights 1e-6 (of a sum of 1).
 void moe_router(const MoeRouterArgs& args, ThreadPool& pool) noexcept;
 
 struct ExpertWeights {

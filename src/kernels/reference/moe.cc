@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "kernels/reference/activation.h"
@@ -34,7 +35,7 @@ void moe_router(const MoeRouterArgs& args, ThreadPool&) noexcept {
     const float* logits = args.logits + t * args.experts;
     std::vector<std::int32_t> order(static_cast<std::size_t>(args.experts));
     std::iota(order.begin(), order.end(), 0);
-    std::ranges::stable_sort(order, std::ranges::greater(), [&](std::int32_t e) { return comparable(logits[e]); });
+    std::ranges::sort(order, {}, [&](std::int32_t e) { return std::pair(-comparable(logits[e]), e); });
 
     // Softmax over all, renormalised over the chosen: the denominator over all cancels.
     const double largest = static_cast<double>(logits[order[0]]);
