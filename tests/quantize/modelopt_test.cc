@@ -20,7 +20,6 @@ using checkpoint::TensorStore;
 using nibble::testing::golden_path;
 using nibble::testing::must;
 using nibble::testing::must_read;
-using nibble::testing::TemporaryFolder;
 
 JsonDocument read_json(const std::filesystem::path& path) { return must(JsonDocument::parse(must_read(path))); }
 
@@ -73,12 +72,10 @@ class ModelOptTest : public ::testing::TestWithParam<const char*> {
     return golden_path(fmt::format("quantize/{}/{}", GetParam(), file));
   }
 
-  TemporaryFolder temporary_;
-  std::filesystem::path output_ = temporary_ / "out";
+  const std::filesystem::path& output_ = quantized_tiny(GetParam()).folder;
 };
 
 TEST_P(ModelOptTest, TensorsAreEqual) {
-  quantize_tiny(output_, GetParam());
   const TensorStore ours = must(TensorStore::open(output_));
   const TensorStore source = must(TensorStore::open(tiny_model()));
   const JsonDocument golden_tensors = read_json(golden("tensors.json"));
@@ -108,7 +105,6 @@ TEST_P(ModelOptTest, TensorsAreEqual) {
 }
 
 TEST_P(ModelOptTest, HfQuantConfigIsEquivalent) {
-  quantize_tiny(output_, GetParam());
   const JsonDocument ours = read_json(output_ / "hf_quant_config.json");
   const JsonDocument theirs = read_json(golden("hf_quant_config.json"));
   expect_equal_json(theirs.root().find("producer"), ours.root().find("producer"), "producer");
@@ -122,7 +118,6 @@ TEST_P(ModelOptTest, HfQuantConfigIsEquivalent) {
 }
 
 TEST_P(ModelOptTest, QuantizationConfigIsEquivalent) {
-  quantize_tiny(output_, GetParam());
   const JsonDocument config = read_json(output_ / "config.json");
   const JsonDocument original = read_json(tiny_model() / "config.json");
   for (std::size_t i = 0; i < original.root().size(); ++i) {
@@ -143,7 +138,6 @@ TEST_P(ModelOptTest, QuantizationConfigIsEquivalent) {
 }
 
 TEST_P(ModelOptTest, OpensAndEveryLayerDecodes) {
-  quantize_tiny(output_, GetParam());
   const Checkpoint original = must(Checkpoint::open(tiny_model()));
   const Checkpoint quantized = must(Checkpoint::open(output_));
   EXPECT_TRUE(quantized.quantization().quantized());
@@ -161,9 +155,7 @@ INSTANTIATE_TEST_SUITE_P(Layouts, ModelOptTest, ::testing::Values("nvfp4-max", "
 // ModelOpt's own input scales differ by up to 0.8 % between BF16 and float32 activations; ours must be within 1 % of
 // both, and q, k and v, which read one tensor, must agree exactly.
 TEST(ModelOptInputScales, AreWithinOnePercent) {
-  const TemporaryFolder temporary;
-  quantize_tiny(temporary / "out", "nvidia");
-  const TensorStore ours = must(TensorStore::open(temporary / "out"));
+  const TensorStore ours = must(TensorStore::open(quantized_tiny("nvidia").folder));
   const JsonDocument golden = read_json(golden_path("quantize/nvidia/calibration.json"));
   const JsonView bf16 = golden.root().find("input_scales_bf16");
   const JsonView f32 = golden.root().find("input_scales_f32");

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "base/json.h"
 #include "support/test_files.h"
 
@@ -26,6 +28,14 @@ QuantizeOptions golden_calibration() {
 QuantizeSummary quantize_tiny(const std::filesystem::path& output, std::string_view recipe, int threads) {
   ThreadPool pool(threads);
   return must(quantize_checkpoint(tiny_model(), output, must(load_recipe(recipe)), golden_calibration(), pool));
+}
+
+const QuantizedTiny& quantized_tiny(const std::string& recipe) {
+  static const testing::TemporaryFolder temporary;
+  static std::map<std::string, QuantizedTiny> made;
+  if (const auto found = made.find(recipe); found != made.end()) return found->second;
+  const std::filesystem::path folder = temporary / recipe;
+  return made.emplace(recipe, QuantizedTiny{folder, quantize_tiny(folder, recipe, 2)}).first->second;
 }
 
 std::span<const std::byte> tensor_bytes(const checkpoint::TensorStore& store, std::string_view name) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,7 +20,14 @@ std::filesystem::path tiny_model();
 QuantizeOptions golden_calibration();
 
 // Quantizes tiny_model() into `output` by a shipped recipe, with golden_calibration(); ends the program on failure.
-QuantizeSummary quantize_tiny(const std::filesystem::path& output, std::string_view recipe, int threads = 2);
+QuantizeSummary quantize_tiny(const std::filesystem::path& output, std::string_view recipe, int threads);
+
+// The same, made once for all tests of the program, on two threads. Not to be changed.
+struct QuantizedTiny {
+  std::filesystem::path folder;
+  QuantizeSummary summary;
+};
+const QuantizedTiny& quantized_tiny(const std::string& recipe);
 
 // The bytes of one tensor; ends the program where it is absent.
 std::span<const std::byte> tensor_bytes(const checkpoint::TensorStore& store, std::string_view name);
