@@ -110,6 +110,13 @@ MappedFile::~MappedFile() {
 }
 
 Result<OutputFile> OutputFile::create(const std::filesystem::path& path) {
+  // The rename of commit() would put a file in the place of a device or a pipe: with root's rights, /dev/full itself.
+  std::error_code ignored;
+  std::filesystem::file_status existing = std::filesystem::status(path, ignored);
+  if (std::filesystem::exists(existing) && !std::filesystem::is_regular_file(existing)) {
+    return invalid_input(
+        fmt::format("cannot write '{}': it exists and is not a regular file; name another file", path.string()));
+  }
   std::filesystem::path partial = partial_name(path);
   int descriptor = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor < 0) return std::unexpected(system_error("create", partial, errno));

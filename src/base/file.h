@@ -35,7 +35,8 @@ class MappedFile {
 };
 
 // A new file written under "<path>.partial" and renamed to its final name by commit(). Without commit() the partial
-// file is removed by the destructor. Nothing that exists under the final name is touched before commit().
+// file is removed by the destructor. Nothing that exists under the final name is touched before commit(). A folder,
+// device or pipe of that name is refused.
 class OutputFile {
  public:
   static Result<OutputFile> create(const std::filesystem::path& path);

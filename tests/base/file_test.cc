@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -32,6 +33,20 @@ TEST(File, OutputAppearsWholeOrNotAtAll) {
   }
   EXPECT_FALSE(std::filesystem::exists(folder / "dropped"));
   EXPECT_FALSE(std::filesystem::exists(folder / "dropped.partial"));
+}
+
+TEST(File, OutputNeverTakesThePlaceOfAPipeOrAFolder) {
+  TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  ASSERT_TRUE(std::filesystem::create_directory(folder / "folder"));
+  std::filesystem::create_symlink(folder / "pipe", folder / "link");
+  for (const char* name : {"pipe", "folder", "link"}) {
+    auto file = OutputFile::create(folder / name);
+    ASSERT_FALSE(file) << name;
+    EXPECT_THAT(file.error().message(), HasSubstr("not a regular file"));
+  }
+  EXPECT_TRUE(std::filesystem::is_fifo(folder / "pipe"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "pipe.partial"));
 }
 
 TEST(File, OutputFolderRefusesWhatExistsAndCleansUp) {
