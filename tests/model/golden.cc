@@ -54,6 +54,19 @@ std::vector<float> TestModel::run(std::span<const model::TokenId> tokens) const 
   return run(tokens, *state(static_cast<std::int64_t>(tokens.size())));
 }
 
+std::vector<float> TestModel::run_in_pieces(std::span<const model::TokenId> tokens, std::span<const std::size_t> pieces,
+                                            model::SequenceState& state) const {
+  std::vector<float> all;
+  auto piece = pieces.begin();
+  while (!tokens.empty()) {
+    const std::size_t count = std::min(tokens.size(), piece == pieces.end() ? std::size_t{1} : *piece++);
+    const auto logits = run(tokens.first(count), state);
+    all.insert(all.end(), logits.begin(), logits.end());
+    tokens = tokens.subspan(count);
+  }
+  return all;
+}
+
 std::filesystem::path tiny_folder() { return source_path("models/qwen36-tiny"); }
 std::filesystem::path odd_folder() { return golden_path("model/odd"); }
 
@@ -116,6 +129,32 @@ void expect_golden_logits(const Golden& golden, const std::string& prompt, std::
     expect_sampled_logits(golden, prompt, logits, width);
   } else {
     EXPECT_LE(largest_difference(logits, golden.floats(prompt + ".logits")), kLogitBound) << prompt;
+  }
+}
+
+void expect_all_prompts(const Golden& golden, const TestModel& model, std::size_t longest) {
+  for (const std::size_t length : {1U, 3U, 63U, 64U, 65U, 300U}) {
+    const std::string prompt = "prompt" + std::to_string(length);
+    const auto ids = golden.ints(prompt + ".ids");
+    ASSERT_EQ(ids.size(), length);
+    if (length <= longest) expect_golden_logits(golden, prompt, model.run(ids), model.vocab());
+  }
+}
+
+void expect_golden_greedy(const Golden& golden, const std::string& name, const TestModel& model) {
+  const auto prompt = golden.ints(name + ".prompt");
+  const auto tokens = golden.ints(name + ".tokens");
+  const auto margins = golden.floats(name + ".margins");
+  ASSERT_EQ(tokens.size(), 100U);
+
+  const auto state = model.state(static_cast<std::int64_t>(prompt.size() + tokens.size()));
+  std::vector<float> logits = model.run(prompt, *state, model::LogitsOf::kLastToken);
+  for (std::size_t step = 0; step < tokens.size(); ++step) {
+    const auto best = std::ranges::max_element(logits) - logits.begin();
+    if (margins[step] > kLogitBound) {
+      EXPECT_EQ(best, tokens[step]) << name << " step " << step;
+    }
+    logits = model.run(std::span(tokens).subspan(step, 1), *state, model::LogitsOf::kLastToken);
   }
 }
 

@@ -54,6 +54,9 @@ class TestModel {
                          model::LogitsOf wanted = model::LogitsOf::kAllTokens) const;
   // All logits of tokens in a state of their own, in one call.
   std::vector<float> run(std::span<const model::TokenId> tokens) const;
+  // Feeds tokens in pieces of the given sizes, the rest one by one; returns all logits.
+  std::vector<float> run_in_pieces(std::span<const model::TokenId> tokens, std::span<const std::size_t> pieces,
+                                   model::SequenceState& state) const;
 
  private:
   std::unique_ptr<ThreadPool> pool_;
@@ -71,5 +74,12 @@ float largest_difference(std::span<const float> a, std::span<const float> b);
 // columns and the statistics of every row.
 void expect_golden_logits(const Golden& golden, const std::string& prompt, std::span<const float> logits,
                           std::int64_t vocab);
+
+// Every prompt of up to `longest` tokens, each in one call.
+void expect_all_prompts(const Golden& golden, const TestModel& model, std::size_t longest = 300);
+
+// The 100 tokens of the greedy continuation NAME, wherever the golden's margin exceeds the bound. Follows the golden's
+// tokens, so that one near tie does not end the comparison.
+void expect_golden_greedy(const Golden& golden, const std::string& name, const TestModel& model);
 
 }  // namespace nibble::testing

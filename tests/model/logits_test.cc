@@ -1,7 +1,6 @@
 // Logits and greedy continuations against transformers in float32 (tools/golden/model_logits.py).
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <string>
 
 #include "base/file.h"
@@ -12,41 +11,21 @@
 namespace nibble {
 namespace {
 
-using model::LogitsOf;
-using model::TokenId;
+using testing::expect_all_prompts;
+using testing::expect_golden_greedy;
 using testing::expect_golden_logits;
 using testing::Golden;
-using testing::kLogitBound;
 using testing::must;
 using testing::TestModel;
 
-struct Reference {
-  std::string golden;
-  std::filesystem::path folder;
-};
-
-Reference tiny() { return {"tiny", testing::tiny_folder()}; }
-Reference odd() { return {"odd", testing::odd_folder()}; }
-
-void expect_all_prompts(const Reference& reference, std::size_t longest) {
-  const Golden golden(reference.golden);
-  const TestModel model(reference.folder);
-  for (const int length : {1, 3, 63, 64, 65, 300}) {
-    const std::string prompt = "prompt" + std::to_string(length);
-    const auto ids = golden.ints(prompt + ".ids");
-    ASSERT_EQ(ids.size(), static_cast<std::size_t>(length));
-    if (ids.size() <= longest) expect_golden_logits(golden, prompt, model.run(ids), model.vocab());
-  }
-}
-
-TEST(Logits, TinyAgreesWithTransformers) { expect_all_prompts(tiny(), 300); }
-TEST(Logits, OddAgreesWithTransformers) { expect_all_prompts(odd(), 300); }
+TEST(Logits, TinyAgreesWithTransformers) { expect_all_prompts(Golden("tiny"), TestModel(testing::tiny_folder())); }
+TEST(Logits, OddAgreesWithTransformers) { expect_all_prompts(Golden("odd"), TestModel(testing::odd_folder())); }
 
 // The naive kernels are the oracle of the others, so they must be right by themselves; long prompts take them too long.
 TEST(Logits, ReferenceKernelsAgreeWithTransformers) {
   must(kernels::use_isa("reference"));
-  expect_all_prompts(tiny(), 65);
-  expect_all_prompts(odd(), 65);
+  expect_all_prompts(Golden("tiny"), TestModel(testing::tiny_folder()), 65);
+  expect_all_prompts(Golden("odd"), TestModel(testing::odd_folder()), 65);
   must(kernels::use_isa(""));
 }
 
@@ -78,33 +57,16 @@ TEST(Logits, TiedEmbeddings) {
   expect_changed_config(R"("tie_word_embeddings": false)", R"("tie_word_embeddings": true)", "tied");
 }
 
-// Follows the golden's tokens, so that one near tie does not end the comparison.
-void expect_greedy(const Reference& reference, const std::string& name) {
-  const Golden golden(reference.golden);
-  const TestModel model(reference.folder);
-  const auto prompt = golden.ints(name + ".prompt");
-  const auto tokens = golden.ints(name + ".tokens");
-  const auto margins = golden.floats(name + ".margins");
-  ASSERT_EQ(tokens.size(), 100U);
-
-  const auto state = model.state(static_cast<std::int64_t>(prompt.size() + tokens.size()));
-  std::vector<float> logits = model.run(prompt, *state, LogitsOf::kLastToken);
-  for (std::size_t step = 0; step < tokens.size(); ++step) {
-    const auto best = std::ranges::max_element(logits) - logits.begin();
-    if (margins[step] > kLogitBound) {
-      EXPECT_EQ(best, tokens[step]) << name << " step " << step;
-    }
-    const TokenId next[] = {tokens[step]};
-    logits = model.run(next, *state, LogitsOf::kLastToken);
+TEST(Greedy, TinyContinuesAsTransformers) {
+  const TestModel model(testing::tiny_folder());
+  for (const char* name : {"greedy_prompt3", "greedy_prompt63", "greedy_prompt64"}) {
+    expect_golden_greedy(Golden("tiny"), name, model);
   }
 }
 
-TEST(Greedy, TinyContinuesAsTransformers) {
-  for (const char* name : {"greedy_prompt3", "greedy_prompt63", "greedy_prompt64"}) expect_greedy(tiny(), name);
-}
-
 TEST(Greedy, OddContinuesAsTransformers) {
-  for (const char* name : {"greedy_prompt3", "greedy_prompt64"}) expect_greedy(odd(), name);
+  const TestModel model(testing::odd_folder());
+  for (const char* name : {"greedy_prompt3", "greedy_prompt64"}) expect_golden_greedy(Golden("odd"), name, model);
 }
 
 }  // namespace

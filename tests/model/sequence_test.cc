@@ -25,20 +25,6 @@ using testing::largest_difference;
 using testing::must;
 using testing::TestModel;
 
-// Feeds tokens in pieces of the given sizes, the rest one by one; returns all logits.
-std::vector<float> run_in_pieces(const TestModel& model, std::span<const TokenId> tokens,
-                                 std::span<const std::size_t> pieces, SequenceState& state) {
-  std::vector<float> all;
-  auto piece = pieces.begin();
-  while (!tokens.empty()) {
-    const std::size_t count = std::min(tokens.size(), piece == pieces.end() ? std::size_t{1} : *piece++);
-    const auto logits = model.run(tokens.first(count), state);
-    all.insert(all.end(), logits.begin(), logits.end());
-    tokens = tokens.subspan(count);
-  }
-  return all;
-}
-
 std::vector<std::size_t> random_pieces(std::mt19937& random) {
   std::vector<std::size_t> pieces(12);
   for (std::size_t& piece : pieces) piece = random() % 3 == 0 ? 1 : 1 + random() % 70;
@@ -62,7 +48,7 @@ void expect_same_under_splits(const std::filesystem::path& folder, const char* g
     const auto pieces = round == 0 ? std::vector<std::size_t>{} : random_pieces(random);  // round 0: one by one
     SCOPED_TRACE(::testing::PrintToString(pieces));
     state->reset();
-    expect_golden_logits(golden, "prompt300", run_in_pieces(model, ids, pieces, *state), model.vocab());
+    expect_golden_logits(golden, "prompt300", model.run_in_pieces(ids, pieces, *state), model.vocab());
   }
 }
 
@@ -78,7 +64,7 @@ TEST(Sequence, LongPromptsAreCutInside) {
   const auto tokens = random_tokens(1024, model.vocab(), 3);
   const auto state = model.state(1024);
   const std::vector<std::size_t> pieces = {100, 200, 300, 400, 24};
-  EXPECT_LE(largest_difference(model.run(tokens), run_in_pieces(model, tokens, pieces, *state)), kLogitBound);
+  EXPECT_LE(largest_difference(model.run(tokens), model.run_in_pieces(tokens, pieces, *state)), kLogitBound);
   EXPECT_EQ(state->length(), 1024);
 }
 

@@ -20,6 +20,7 @@ TINY = REPOSITORY / "models" / "qwen36-tiny"
 ODD = GOLDEN / "odd"
 
 PROMPT_LENGTHS = (1, 3, 63, 64, 65, 300)
+SMALLEST_ROUTER_GAP = 1e-5  # about ten times the rounding differences seen between two float32 implementations
 
 
 def small_vision_config(config):
@@ -60,7 +61,7 @@ def logits_of(model, ids):
 
 
 @torch.no_grad()
-def greedy(model, prompt, count):
+def greedy_tensors(name, model, prompt, count=100):
     """count tokens that follow prompt, and the distance of the two best logits at each step."""
     tokens, margins = [], []
     output = model(input_ids=torch.tensor([prompt]), use_cache=True)
@@ -69,8 +70,13 @@ def greedy(model, prompt, count):
         tokens.append(int(best.indices[0]))
         margins.append(float(best.values[0] - best.values[1]))
         if len(tokens) == count:
-            return np.array(tokens, np.int32), np.array(margins, np.float32)
+            break
         output = model(input_ids=torch.tensor([[tokens[-1]]]), past_key_values=output.past_key_values, use_cache=True)
+    return {
+        f"{name}.prompt": np.array(prompt, np.int32),
+        f"{name}.tokens": np.array(tokens, np.int32),
+        f"{name}.margins": np.array(margins, np.float32),
+    }
 
 
 @torch.no_grad()
@@ -152,14 +158,20 @@ def sampled_logits(name, ids, logits, generator, columns=64):
     }
 
 
-def tiny_prompts():
-    """Prompts of the held-out chats, each from another place of the file."""
+def tiny_prompts(model):
+    """Prompts of the held-out chats, each from another place of the file; none with a near tie of experts."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(TINY / "tokenizer.json"))
     text = (REPOSITORY / "data" / "chats_heldout.txt").read_text(encoding="utf-8")
     ids = tokenizer.encode(text, add_special_tokens=False).ids
-    return {f"prompt{length}": ids[2000 * place : 2000 * place + length] for place, length in enumerate(PROMPT_LENGTHS)}
+    prompts = {}
+    for place, length in enumerate(PROMPT_LENGTHS):
+        begins = range(2000 * place, 2000 * (place + 1), 300)
+        begin = next(b for b in begins if router_gap(model, ids[b : b + length]) > SMALLEST_ROUTER_GAP)
+        prompts[f"prompt{length}"] = ids[begin : begin + length]
+        print(f"prompt{length}: tokens from {begin}")
+    return prompts
 
 
 def save(path, tensors):

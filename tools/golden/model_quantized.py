@@ -1,7 +1,7 @@
-"""Writes tests/golden/model/NAME.safetensors: logits of transformers holding the dequantized weights of a checkpoint.
+"""Writes tests/golden/model/NAME.safetensors: logits and a greedy continuation of transformers holding the dequantized weights of a checkpoint.
 
-    nibble quantize models/qwen36-tiny -o /tmp/q --recipe nvidia
-    python tools/golden/model_quantized.py /tmp/q --name nvidia
+    nibble quantize models/qwen36-tiny -o FOLDER --recipe nvidia
+    python tools/golden/model_quantized.py FOLDER --name nvidia
 
 FOLDER is what nibble's quantizer or ModelOpt's export_hf_checkpoint wrote from qwen36-tiny. The weights are decoded here,
 from the bytes, by formats §1.1. `digest` names the weights that the logits belong to: FNV-1a over the tensors of the text
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from model_oracle import (GOLDEN, TINY, load_model, logits_of, router_gap, sampled_logits, save, tiny_prompts)
+from model_oracle import GOLDEN, TINY, greedy_tensors, load_model, logits_of, sampled_logits, save, tiny_prompts
 
 
 def read_tensors(folder):
@@ -107,9 +107,9 @@ def main():
     torch.set_num_threads(1)
     tensors = read_tensors(arguments.folder)
     model, generator = load_model(TINY, state_dict=state_dict(tensors)), np.random.default_rng(3)
-    golden = {"digest": digest(tensors)}
-    for name, ids in tiny_prompts().items():
-        print(f"{name}: smallest router gap {router_gap(model, ids):.1e}")
+    golden, prompts = {"digest": digest(tensors)}, tiny_prompts(model)
+    golden |= greedy_tensors("greedy_prompt64", model, prompts["prompt64"])
+    for name, ids in prompts.items():
         golden |= sampled_logits(name, ids, logits_of(model, ids), generator)
     save(GOLDEN / f"{arguments.name}.safetensors", golden)
 
