@@ -73,14 +73,23 @@ void append_decomposition(char32_t code_point, CodePoints& out) {
   out.insert(out.end(), parts.begin(), parts.begin() + count);
 }
 
-// The canonical order. utf8proc_decompose sorts by exchanging neighbours, which a long run of marks makes quadratic.
+// The canonical order: marks by their class, those of one class as they came. utf8proc_decompose sorts by exchanging
+// neighbours, which a long run of marks makes quadratic.
 void sort_marks(CodePoints& code_points) {
-  auto is_mark = [](utf8proc_int32_t c) { return combining_class(c) != 0; };
-  for (auto begin = code_points.begin(); begin != code_points.end();) {
-    begin = std::find_if(begin, code_points.end(), is_mark);
-    auto end = std::find_if_not(begin, code_points.end(), is_mark);
-    std::stable_sort(begin, end, [](auto a, auto b) { return combining_class(a) < combining_class(b); });
-    begin = end;
+  struct Mark {
+    int combining_class;
+    std::size_t position;
+    utf8proc_int32_t code_point;
+    auto operator<=>(const Mark&) const = default;
+  };
+  std::vector<Mark> marks;
+  for (std::size_t begin = 0; begin < code_points.size(); begin += marks.size() + 1) {
+    marks.clear();
+    for (std::size_t at = begin; at < code_points.size() && combining_class(code_points[at]) != 0; ++at) {
+      marks.push_back({combining_class(code_points[at]), at, code_points[at]});
+    }
+    std::ranges::sort(marks);
+    for (std::size_t i = 0; i < marks.size(); ++i) code_points[begin + i] = marks[i].code_point;
   }
 }
 
