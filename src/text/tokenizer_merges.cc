@@ -8,11 +8,13 @@
 namespace nibble::text {
 namespace {
 
-// Up to here looking at every pair for the next merge is faster than a heap (tokenizer_bench, words of N letters).
-constexpr std::size_t kShortWord = 64;
-
 constexpr std::uint32_t kNobody = ~std::uint32_t{0};
 constexpr TokenId kGone = -1;  // the right half of a merge
+
+// The lowest rank is merged first, the leftmost pair of those with one rank.
+constexpr auto kLater = [](const auto& a, const auto& b) {
+  return a.merge != b.merge ? a.merge > b.merge : a.position > b.position;
+};
 
 }  // namespace
 
@@ -31,79 +33,60 @@ bool MergeTable::add(TokenId left, TokenId right, TokenId merged) {
   return true;
 }
 
-void WordMerger::merge(std::span<const TokenId> symbols, std::vector<TokenId>& ids) {
-  NIBBLE_CHECK(symbols.size() < kNobody);
-  if (symbols.size() <= kShortWord) {
-    merge_short(symbols, ids);
-  } else {
-    merge_long(symbols, ids);
+void WordMerger::merge(std::span<const TokenId> word, std::vector<TokenId>& ids) {
+  NIBBLE_CHECK(!word.empty() && word.size() < kNobody);
+  list_symbols(word);
+  list_candidates();
+  while (!heap_.empty()) {
+    std::pop_heap(heap_.begin(), heap_.end(), kLater);
+    Candidate candidate = heap_.back();
+    heap_.pop_back();
+    // A candidate whose symbols have been merged with others since is passed over.
+    if (merge_at(candidate.position) == candidate.merge) apply(candidate);
   }
+  for (std::uint32_t i = 0; i != kNobody; i = symbols_[i].next) ids.push_back(symbols_[i].id);
 }
 
-// Quadratic in the length of the word, but without a pointer to follow.
-void WordMerger::merge_short(std::span<const TokenId> symbols, std::vector<TokenId>& ids) {
-  short_symbols_.assign(symbols.begin(), symbols.end());
-  short_merges_.assign(symbols.size(), MergeTable::kNone);  // of symbol i with symbol i + 1
-  auto look_up = [this](std::size_t i) {
-    bool last = i + 1 == short_symbols_.size();
-    short_merges_[i] = last ? MergeTable::kNone : merges_.find(short_symbols_[i], short_symbols_[i + 1]);
-  };
-  for (std::size_t i = 0; i < symbols.size(); ++i) look_up(i);
-  while (!short_merges_.empty()) {
-    auto best = std::min_element(short_merges_.begin(), short_merges_.end());
-    if (*best == MergeTable::kNone) break;
-    auto i = best - short_merges_.begin();
-    short_symbols_[static_cast<std::size_t>(i)] = MergeTable::merged(*best);
-    short_symbols_.erase(short_symbols_.begin() + i + 1);
-    short_merges_.erase(short_merges_.begin() + i + 1);
-    look_up(static_cast<std::size_t>(i));
-    if (i > 0) look_up(static_cast<std::size_t>(i - 1));
+void WordMerger::list_symbols(std::span<const TokenId> word) {
+  symbols_.clear();
+  std::uint32_t previous = kNobody;
+  for (std::uint32_t i = 0; i < word.size(); ++i) {
+    symbols_.push_back({word[i], previous, i + 1});
+    previous = i;
   }
-  ids.insert(ids.end(), short_symbols_.begin(), short_symbols_.end());
+  symbols_.back().next = kNobody;
 }
 
-// A linked list of symbols and a heap of candidates. A candidate whose pair has changed since is passed over.
-void WordMerger::merge_long(std::span<const TokenId> symbols, std::vector<TokenId>& ids) {
-  auto later = [](const Candidate& a, const Candidate& b) {
-    return a.merge != b.merge ? a.merge > b.merge : a.position > b.position;
-  };
-  auto count = static_cast<std::uint32_t>(symbols.size());
-  long_symbols_.clear();
-  for (std::uint32_t i = 0; i < count; ++i) {
-    long_symbols_.push_back({symbols[i], i == 0 ? kNobody : i - 1, i + 1 == count ? kNobody : i + 1});
-  }
+void WordMerger::list_candidates() {
   heap_.clear();
-  for (std::uint32_t i = 0; i < count; ++i) {
+  for (std::uint32_t i = 0; i < symbols_.size(); ++i) {
     if (Merge merge = merge_at(i); merge != MergeTable::kNone) heap_.push_back({merge, i});
   }
-  std::make_heap(heap_.begin(), heap_.end(), later);
-  auto push = [&](std::uint32_t position) {
-    Merge merge = merge_at(position);
-    if (merge == MergeTable::kNone) return;
-    heap_.push_back({merge, position});
-    std::push_heap(heap_.begin(), heap_.end(), later);
-  };
-  while (!heap_.empty()) {
-    std::pop_heap(heap_.begin(), heap_.end(), later);
-    Candidate best = heap_.back();
-    heap_.pop_back();
-    if (merge_at(best.position) != best.merge) continue;
-    Symbol& left = long_symbols_[best.position];
-    Symbol& right = long_symbols_[left.next];
-    left.id = MergeTable::merged(best.merge);
-    left.next = right.next;
-    right.id = kGone;
-    if (left.next != kNobody) long_symbols_[left.next].previous = best.position;
-    push(best.position);
-    if (left.previous != kNobody) push(left.previous);
-  }
-  for (std::uint32_t i = 0; i != kNobody; i = long_symbols_[i].next) ids.push_back(long_symbols_[i].id);
+  std::make_heap(heap_.begin(), heap_.end(), kLater);
+}
+
+void WordMerger::push_candidate(std::uint32_t position) {
+  Merge merge = merge_at(position);
+  if (merge == MergeTable::kNone) return;
+  heap_.push_back({merge, position});
+  std::push_heap(heap_.begin(), heap_.end(), kLater);
+}
+
+void WordMerger::apply(const Candidate& candidate) {
+  Symbol& left = symbols_[candidate.position];
+  Symbol& right = symbols_[left.next];
+  left.id = MergeTable::merged(candidate.merge);
+  left.next = right.next;
+  right.id = kGone;
+  if (left.next != kNobody) symbols_[left.next].previous = candidate.position;
+  push_candidate(candidate.position);
+  if (left.previous != kNobody) push_candidate(left.previous);
 }
 
 WordMerger::Merge WordMerger::merge_at(std::uint32_t position) const {
-  const Symbol& symbol = long_symbols_[position];
+  const Symbol& symbol = symbols_[position];
   if (symbol.id == kGone || symbol.next == kNobody) return MergeTable::kNone;
-  return merges_.find(symbol.id, long_symbols_[symbol.next].id);
+  return merges_.find(symbol.id, symbols_[symbol.next].id);
 }
 
 }  // namespace nibble::text

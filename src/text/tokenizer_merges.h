@@ -54,19 +54,20 @@ class MergeTable {
   std::uint32_t next_rank_ = 0;
 };
 
-// Merges one word after another; keeps its memory between them.
+// Merges one word after another; keeps its memory between them. The symbols are a linked list and the pairs that may be
+// merged a heap, so that a word of a million letters takes n log n steps.
 class WordMerger {
  public:
   explicit WordMerger(const MergeTable& merges) : merges_(merges) {}
 
-  // symbols: the ids of the word's bytes. Appends the ids of its tokens to ids. The word must be shorter than 2^32.
-  void merge(std::span<const TokenId> symbols, std::vector<TokenId>& ids);
+  // word: the ids of its bytes, fewer than 2^32 of them. Appends the ids of its tokens to ids.
+  void merge(std::span<const TokenId> word, std::vector<TokenId>& ids);
 
  private:
   using Merge = MergeTable::Merge;
   struct Symbol {
     TokenId id;
-    std::uint32_t previous;  // neighbours that still are symbols; kNobody at the ends
+    std::uint32_t previous;  // neighbours that still are symbols
     std::uint32_t next;
   };
   struct Candidate {
@@ -74,14 +75,15 @@ class WordMerger {
     std::uint32_t position;  // of the left symbol
   };
 
-  void merge_short(std::span<const TokenId> symbols, std::vector<TokenId>& ids);
-  void merge_long(std::span<const TokenId> symbols, std::vector<TokenId>& ids);
+  void list_symbols(std::span<const TokenId> word);
+  void list_candidates();
+  void push_candidate(std::uint32_t position);
+  void apply(const Candidate& candidate);
+  // What would become of the symbol at position and its right neighbour.
   Merge merge_at(std::uint32_t position) const;
 
   const MergeTable& merges_;
-  std::vector<TokenId> short_symbols_;
-  std::vector<Merge> short_merges_;
-  std::vector<Symbol> long_symbols_;
+  std::vector<Symbol> symbols_;
   std::vector<Candidate> heap_;
 };
 
