@@ -1,5 +1,6 @@
 // Opening a folder with the official checkpoint's 124,468 tensors (real headers, data that are holes).
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include <string>
 
@@ -59,6 +60,25 @@ void SummarizeOfficialNames(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(to_text(summarize(checkpoint)).size());
 }
 BENCHMARK(SummarizeOfficialNames)->Unit(benchmark::kMillisecond);
+
+// As many modules as the official file has linear layers, against the exclusions of a uniform export.
+void LookUpDeclarations(benchmark::State& state) {
+  std::string hf = R"({"quantization": {"quant_algo": "NVFP4", "exclude_modules": ["lm_head")";
+  for (int layer = 0; layer < 40; ++layer) {
+    for (std::string_view module : {"linear_attn*", "mlp.gate", "mlp.shared_expert_gate", "self_attn*"}) {
+      hf += fmt::format(", \"model.language_model.layers.{}.{}\"", layer, module);
+    }
+  }
+  auto config = must(QuantizationConfig::parse("{}", hf + "]}}"));
+  std::vector<std::string> modules;
+  for (int i = 0; i < 31'000; ++i) {
+    modules.push_back(fmt::format("model.language_model.layers.{}.mlp.experts.{}.up_proj", i % 40, i % 256));
+  }
+  for (auto _ : state) {
+    for (const std::string& module : modules) benchmark::DoNotOptimize(config.algo_of(module));
+  }
+}
+BENCHMARK(LookUpDeclarations)->Unit(benchmark::kMillisecond);
 
 void ScanBlockScales(benchmark::State& state) {
   std::vector<std::byte> scales(std::size_t{1} << 24, std::byte{0x38});

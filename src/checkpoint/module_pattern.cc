@@ -8,16 +8,14 @@ bool covers_as_written(std::string_view pattern, std::string_view module) {
   if (pattern.find('*') == std::string_view::npos) {
     return module.starts_with(pattern) && (module.size() == pattern.size() || module[pattern.size()] == '.');
   }
-  for (std::size_t end = module.size(); end != std::string_view::npos && end > 0; end = module.rfind('.', end - 1)) {
-    if (wildcard_match(pattern, module.substr(0, end))) return true;
-  }
-  return false;
+  if (wildcard_match(pattern, module)) return true;
+  return !pattern.ends_with('*') && wildcard_match(std::string(pattern) + ".*", module);
 }
 
 }  // namespace
 
 bool wildcard_match(std::string_view pattern, std::string_view text) {
-  // Backtracks to the last star only, which is enough and takes at most pattern times text steps.
+  // Going back to the last star is enough, and takes at most pattern times text steps.
   std::size_t p = 0;
   std::size_t t = 0;
   std::size_t star = std::string_view::npos;
@@ -53,7 +51,14 @@ std::string_view without_wrapper(std::string_view module) {
 }
 
 bool pattern_covers(std::string_view pattern, std::string_view module) {
-  return covers_as_written(pattern, module) || covers_as_written(without_wrapper(pattern), without_wrapper(module));
+  if (covers_as_written(pattern, module)) return true;
+  const std::string_view inner_pattern = without_wrapper(pattern);
+  const std::string_view inner_module = without_wrapper(module);
+  const bool pattern_is_wrapped = inner_pattern.size() != pattern.size();
+  if (!pattern_is_wrapped && inner_module.size() == module.size()) return false;
+  // "model.*" means what lies in model, not everything.
+  if (pattern_is_wrapped && inner_pattern.starts_with('*')) return false;
+  return covers_as_written(inner_pattern, inner_module);
 }
 
 }  // namespace nibble::checkpoint

@@ -48,7 +48,8 @@ Result<std::map<std::string, QuantAlgo, std::less<>>> parse_layers(JsonView obje
     ASSIGN_OR_RETURN_IN(place, std::string name, required_string(object.element(i), "quant_algo"));
     ASSIGN_OR_RETURN_IN(place, QuantAlgo algo, parse_algo(name));
     RETURN_IF_ERROR_IN(place, check_group_size(object.element(i), algo));
-    auto [known, is_new] = layers.emplace(without_wrapper(object.key(i)), algo);
+    const bool wildcard = object.key(i).find('*') != std::string_view::npos;
+    auto [known, is_new] = layers.emplace(wildcard ? object.key(i) : without_wrapper(object.key(i)), algo);
     if (!is_new && known->second != algo) {
       return invalid_input(fmt::format("{}: the same module stands there under another name as {}", place,
                                        quant_algo_name(known->second)));

@@ -52,7 +52,7 @@ class QuantizationConfig {
   std::string kv_cache_algo_;
   QuantAlgo uniform_ = QuantAlgo::kNone;
   std::map<std::string, QuantAlgo, std::less<>> layers_;  // names without wrappers
-  std::vector<Pattern> layer_patterns_;                   // those with a `*`
+  std::vector<Pattern> layer_patterns_;                   // names with a `*`, as written
   std::vector<std::string> excluded_;
 };
 

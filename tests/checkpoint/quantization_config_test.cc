@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "checkpoint/module_pattern.h"
 #include "support/checkpoint_builder.h"
 #include "support/test_files.h"
@@ -13,6 +14,7 @@ namespace nibble::checkpoint {
 namespace {
 
 using ::nibble::testing::must;
+using ::nibble::testing::must_read;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
@@ -52,6 +54,11 @@ TEST(ModulePattern, WrappersAndInnerModules) {
   EXPECT_TRUE(pattern_covers("*visual", "model.visual.blocks.0"));
   EXPECT_TRUE(pattern_covers("model*", "model.language_model.layers.0"));
   EXPECT_FALSE(pattern_covers("lm_head", "lm_head2"));
+  EXPECT_TRUE(pattern_covers("*.gate", "model.layers.0.mlp.gate.inner"));
+  EXPECT_FALSE(pattern_covers("*.gate", "model.layers.0.mlp.gates"));
+  EXPECT_TRUE(pattern_covers("model.*", "model.visual.blocks.0"));
+  EXPECT_FALSE(pattern_covers("model.*", "lm_head"));
+  EXPECT_FALSE(pattern_covers("model.language_model.*", "model.visual.blocks.0"));
 }
 
 TEST(QuantizationConfig, NeitherFileSaysAnything) {
@@ -137,6 +144,32 @@ TEST(QuantizationConfig, ReadsTheOfficialLayout) {
   for (const auto& tensor : plan_tensors(spec)) {
     std::string_view module = std::string_view(tensor.name).substr(0, tensor.name.rfind('.'));
     ASSERT_EQ(built.algo_of(module), official.algo_of(module)) << module;
+  }
+}
+
+// What ModelOpt 0.47 itself wrote for the shipped model: both files say the same, and fit the tensors it wrote.
+TEST(QuantizationConfig, ReadsWhatModelOptWrites) {
+  for (std::string_view recipe : {"nvidia", "nvfp4-max"}) {
+    const auto folder = testing::golden_path("quantize") / recipe;
+    const std::string in_config = "{\"quantization_config\": " + must_read(folder / "quantization_config.json") + "}";
+    const std::string hf = must_read(folder / "hf_quant_config.json");
+    const std::string tensors_text = must_read(folder / "tensors.json");
+    JsonDocument tensors = must(JsonDocument::parse(tensors_text));
+    for (const QuantizationConfig& config :
+         {must(QuantizationConfig::parse(in_config, "")), must(QuantizationConfig::parse("{}", hf)),
+          must(QuantizationConfig::parse(in_config, hf))}) {
+      EXPECT_EQ(config.producer(), "modelopt 0.47.0");
+      EXPECT_EQ(config.kv_cache_algo(), recipe == "nvidia" ? "FP8" : "");
+      for (std::size_t i = 0; i < tensors.root().size(); ++i) {
+        std::string_view name = tensors.root().key(i);
+        std::string_view dtype = *tensors.root().element(i).element(0).as_string();
+        if (!name.ends_with("_proj.weight") && !name.ends_with("lm_head.weight")) continue;
+        QuantAlgo expected = dtype == "U8"        ? QuantAlgo::kW4a16Nvfp4
+                             : dtype == "F8_E4M3" ? QuantAlgo::kFp8
+                                                  : QuantAlgo::kNone;
+        EXPECT_EQ(config.algo_of(name.substr(0, name.rfind('.'))), expected) << name;
+      }
+    }
   }
 }
 
