@@ -7,7 +7,6 @@
 #include <functional>
 #include <string>
 
-#include "base/file.h"
 #include "checkpoint/safetensors_writer.h"
 #include "model/golden.h"
 #include "support/test_files.h"
@@ -184,13 +183,7 @@ TEST(Binding, NanIsNamed) {
 }
 
 TEST(Binding, UnknownArchitectureIsUnsupported) {
-  const testing::TemporaryFolder folder;
-  std::string config = testing::must_read(testing::odd_folder() / "config.json");
-  const std::string known = "Qwen3_5MoeForConditionalGeneration";
-  config.replace(config.find(known), known.size(), "LlamaForCausalLM");
-  must(write_file(folder / "config.json", config));
-  std::filesystem::create_symlink(testing::odd_folder() / "model.safetensors", folder / "model.safetensors");
-
+  const testing::OddWithConfig folder("Qwen3_5MoeForConditionalGeneration", "LlamaForCausalLM");
   ThreadPool pool(1);
   const auto checkpoint = checkpoint::Checkpoint::open(folder.path());
   if (!checkpoint) {

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <limits>
 
-#include "support/test_files.h"
+#include "base/file.h"
 
 namespace nibble::testing {
 
@@ -69,6 +69,15 @@ std::vector<float> TestModel::run_in_pieces(std::span<const model::TokenId> toke
 
 std::filesystem::path tiny_folder() { return source_path("models/qwen36-tiny"); }
 std::filesystem::path odd_folder() { return golden_path("model/odd"); }
+
+OddWithConfig::OddWithConfig(std::string_view from, std::string_view to) {
+  std::string config = must_read(odd_folder() / "config.json");
+  std::size_t at = config.find(from);
+  if (at == std::string::npos) die(Error(ErrorCode::kNotFound, "config.json has no " + std::string(from)));
+  for (; at != std::string::npos; at = config.find(from, at + to.size())) config.replace(at, from.size(), to);
+  must(write_file(folder_ / "config.json", config));
+  std::filesystem::create_symlink(odd_folder() / "model.safetensors", folder_ / "model.safetensors");
+}
 
 float largest_difference(std::span<const float> a, std::span<const float> b) {
   if (a.size() != b.size()) return std::numeric_limits<float>::infinity();

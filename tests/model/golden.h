@@ -13,6 +13,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/tensor_store.h"
 #include "model/text_model.h"
+#include "support/test_files.h"
 
 namespace nibble::testing {
 
@@ -66,6 +67,16 @@ class TestModel {
 
 std::filesystem::path tiny_folder();  // models/qwen36-tiny
 std::filesystem::path odd_folder();   // tests/golden/model/odd
+
+// The odd checkpoint with every `from` in its config.json replaced by `to`; there must be one.
+class OddWithConfig {
+ public:
+  OddWithConfig(std::string_view from, std::string_view to);
+  const std::filesystem::path& path() const { return folder_.path(); }
+
+ private:
+  TemporaryFolder folder_;
+};
 
 // The largest |a - b|; infinity where the sizes differ or a value is not finite.
 float largest_difference(std::span<const float> a, std::span<const float> b);

@@ -2,11 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
 
-#include "base/file.h"
 #include "kernels/dispatch.h"
 #include "model/golden.h"
-#include "support/test_files.h"
 
 namespace nibble {
 namespace {
@@ -29,18 +28,8 @@ TEST(Logits, ReferenceKernelsAgreeWithTransformers) {
   must(kernels::use_isa(""));
 }
 
-// Runs the odd checkpoint with `from` replaced by `to` in its config.json, at least once.
-void expect_changed_config(const std::string& from, const std::string& to, const std::string& prompt) {
-  const testing::TemporaryFolder folder;
-  std::string config = testing::must_read(testing::odd_folder() / "config.json");
-  std::size_t changes = 0;
-  for (std::size_t at = 0; (at = config.find(from, at)) != std::string::npos; at += to.size(), ++changes) {
-    config.replace(at, from.size(), to);
-  }
-  ASSERT_GT(changes, 0U);
-  must(write_file(folder / "config.json", config));
-  std::filesystem::create_symlink(testing::odd_folder() / "model.safetensors", folder / "model.safetensors");
-
+void expect_changed_config(std::string_view from, std::string_view to, const std::string& prompt) {
+  const testing::OddWithConfig folder(from, to);
   const Golden golden("odd");
   const TestModel model(folder.path());
   expect_golden_logits(golden, prompt, model.run(golden.ints(prompt + ".ids")), model.vocab());

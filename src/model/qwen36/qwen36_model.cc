@@ -23,6 +23,9 @@ namespace {
 // that the buffers of the official model stay near 100 MB.
 constexpr std::int64_t kChunkTokens = 512;
 
+// Positions are whole numbers in float32 below it, and no size computed from it overflows.
+constexpr std::int64_t kLongestContext = std::int64_t{1} << 24;
+
 using checkpoint::TextConfig;
 
 class Qwen36Model final : public TextModel {
@@ -50,9 +53,10 @@ class Qwen36Model final : public TextModel {
   ThreadPool& pool_;
 };
 
+// With YaRN, max_position_embeddings often still is the original context (architecture §1.4).
 std::int64_t longest_context(const TextConfig& config) {
   const double stretched = config.rope.yarn_factor * static_cast<double>(config.rope.yarn_original_context);
-  return std::max(config.max_context, static_cast<std::int64_t>(stretched));
+  return std::min(std::max(config.max_context, static_cast<std::int64_t>(stretched)), kLongestContext);
 }
 
 Result<std::unique_ptr<SequenceState>> Qwen36Model::new_state(std::int64_t capacity) const {
