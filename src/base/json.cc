@@ -164,8 +164,6 @@ std::unexpected<Error> wrong_kind(std::string_view key, std::string_view expecte
   return invalid_input(fmt::format("'{}': expected {}, found {}", key, expected, found(view)));
 }
 
-bool absent_or_null(JsonView view) { return !view.exists() || view.is_null(); }
-
 }  // namespace
 
 std::string_view json_kind_name(JsonKind kind) {
@@ -286,25 +284,25 @@ Result<std::string> required_string(JsonView object, std::string_view key) {
 
 Result<std::int64_t> optional_integer(JsonView object, std::string_view key, std::int64_t fallback,
                                       std::int64_t minimum, std::int64_t maximum) {
-  if (absent_or_null(object.find(key))) return fallback;
+  if (!object.find(key).given()) return fallback;
   return required_integer(object, key, minimum, maximum);
 }
 
 Result<double> optional_number(JsonView object, std::string_view key, double fallback) {
-  if (absent_or_null(object.find(key))) return fallback;
+  if (!object.find(key).given()) return fallback;
   return required_number(object, key);
 }
 
 Result<bool> optional_bool(JsonView object, std::string_view key, bool fallback) {
   JsonView member = object.find(key);
-  if (absent_or_null(member)) return fallback;
+  if (!member.given()) return fallback;
   std::optional<bool> value = member.as_bool();
   if (!value) return wrong_kind(key, "true or false", member);
   return *value;
 }
 
 Result<std::string> optional_string(JsonView object, std::string_view key, std::string_view fallback) {
-  if (absent_or_null(object.find(key))) return std::string(fallback);
+  if (!object.find(key).given()) return std::string(fallback);
   return required_string(object, key);
 }
 

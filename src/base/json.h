@@ -32,6 +32,7 @@ class JsonView {
   bool exists() const { return node_ != nullptr; }
   JsonKind kind() const;  // kNull where absent
   bool is_null() const { return kind() == JsonKind::kNull; }
+  bool given() const { return !is_null(); }  // there, and not null
   bool is_object() const { return kind() == JsonKind::kObject; }
   bool is_array() const { return kind() == JsonKind::kArray; }
   bool is_string() const { return kind() == JsonKind::kString; }

@@ -1,7 +1,6 @@
 // Checkpoint::linear(): one weight matrix out of the tensors that share its module's name.
 #include <fmt/format.h>
 
-#include <array>
 #include <cstddef>
 
 #include "checkpoint/checkpoint.h"

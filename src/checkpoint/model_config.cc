@@ -28,24 +28,20 @@ constexpr std::int64_t kMaxExperts = 65536;
 constexpr std::int64_t kMaxVocabulary = std::int64_t{1} << 24;
 constexpr std::int64_t kMaxContext = std::int64_t{1} << 40;
 
-bool given(JsonView view) { return view.exists() && !view.is_null(); }
-
-std::unexpected<Error> unsupported(std::string message) { return fail(ErrorCode::kUnsupported, std::move(message)); }
-
 // The first of two objects that has the key.
 JsonView first_with(JsonView first, JsonView second, std::string_view key) {
-  return given(first.find(key)) ? first : second;
+  return first.find(key).given() ? first : second;
 }
 
 Status check_known(std::string_view what, std::string_view value, std::span<const std::string_view> known) {
   if (std::ranges::find(known, value) != known.end()) return {};
-  return unsupported(
-      fmt::format("'{}': nibble knows {}, found {}", what, fmt::join(known, " and "), json_quote(value)));
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("'{}': nibble knows {}, found {}", what, fmt::join(known, " and "), json_quote(value)));
 }
 
 Result<std::string> parse_architecture(JsonView root) {
   JsonView list = root.find("architectures");
-  if (!given(list)) return std::string(kArchitectures.front());
+  if (!list.given()) return std::string(kArchitectures.front());
   std::optional<std::string_view> name = list.element(0).as_string();
   if (!list.is_array() || list.size() != 1 || !name) {
     return invalid_input("'architectures': expected an array of one name");
@@ -64,28 +60,33 @@ Result<std::string> parse_model_type(JsonView root) {
 Status check_fixed_choices(JsonView text) {
   ASSIGN_OR_RETURN(std::string activation, optional_string(text, "hidden_act", "silu"));
   if (activation != "silu") {
-    return unsupported(fmt::format("'hidden_act': nibble computes silu only, found {}", json_quote(activation)));
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("'hidden_act': nibble computes silu only, found {}", json_quote(activation)));
   }
   ASSIGN_OR_RETURN(bool bias, optional_bool(text, "attention_bias", false));
-  if (bias) return unsupported("'attention_bias': nibble computes attention without bias only, found true");
+  if (bias)
+    return fail(ErrorCode::kUnsupported, "'attention_bias': nibble computes attention without bias only, found true");
   ASSIGN_OR_RETURN(bool normalized, optional_bool(text, "norm_topk_prob", true));
   if (!normalized) {
-    return unsupported("'norm_topk_prob': nibble renormalizes the chosen experts' weights (true), found false");
+    return fail(ErrorCode::kUnsupported,
+                "'norm_topk_prob': nibble renormalizes the chosen experts' weights (true), found false");
   }
   // Of the DeltaNet's gated norm (architecture §10.4); absent means the same.
   ASSIGN_OR_RETURN(std::string gate, optional_string(text, "output_gate_type", "swish"));
   if (gate != "swish" && gate != "silu") {
-    return unsupported(fmt::format("'output_gate_type': nibble computes swish only, found {}", json_quote(gate)));
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("'output_gate_type': nibble computes swish only, found {}", json_quote(gate)));
   }
   if (text.find("mlp_only_layers").size() != 0) {
-    return unsupported("'mlp_only_layers': nibble computes models whose every layer has experts, found some without");
+    return fail(ErrorCode::kUnsupported,
+                "'mlp_only_layers': nibble computes models whose every layer has experts, found some without");
   }
   ASSIGN_OR_RETURN(std::int64_t step, optional_integer(text, "decoder_sparse_step", 1, 0, kMaxLayers));
   if (step != 1) {
-    return unsupported(
-        fmt::format("'decoder_sparse_step': nibble computes models with experts in every layer (1), "
-                    "found {}",
-                    step));
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("'decoder_sparse_step': nibble computes models with experts in every layer (1), "
+                            "found {}",
+                            step));
   }
   return {};
 }
@@ -93,7 +94,7 @@ Status check_fixed_choices(JsonView text) {
 Result<std::vector<LayerType>> parse_layer_types(JsonView text, std::int64_t layers) {
   std::vector<LayerType> types;
   JsonView list = text.find("layer_types");
-  if (!given(list)) {
+  if (!list.given()) {
     ASSIGN_OR_RETURN(std::int64_t interval, optional_integer(text, "full_attention_interval", 4, 1, kMaxLayers));
     for (std::int64_t layer = 0; layer < layers; ++layer) {
       types.push_back((layer + 1) % interval == 0 ? LayerType::kFullAttention : LayerType::kLinearAttention);
@@ -111,10 +112,10 @@ Result<std::vector<LayerType>> parse_layer_types(JsonView text, std::int64_t lay
     } else if (name == "full_attention") {
       types.push_back(LayerType::kFullAttention);
     } else {
-      return unsupported(
-          fmt::format("'layer_types': layer {}: nibble knows linear_attention and full_attention, found "
-                      "{}",
-                      layer, name ? json_quote(*name) : json_kind_name(list.element(layer).kind())));
+      return fail(ErrorCode::kUnsupported,
+                  fmt::format("'layer_types': layer {}: nibble knows linear_attention and full_attention, found "
+                              "{}",
+                              layer, name ? json_quote(*name) : json_kind_name(list.element(layer).kind())));
     }
   }
   return types;
@@ -187,7 +188,7 @@ Result<TextConfig> parse_text(JsonView root, JsonView text) {
 
 Result<std::optional<VisionConfig>> parse_vision(JsonView root) {
   JsonView object = root.find("vision_config");
-  if (!given(object)) return std::nullopt;
+  if (!object.given()) return std::nullopt;
   VisionConfig config;
   ASSIGN_OR_RETURN_IN("vision_config", config.depth, required_integer(object, "depth", 0, kMaxLayers));
   ASSIGN_OR_RETURN_IN("vision_config", config.hidden_size, required_integer(object, "hidden_size", 0, kMaxWidth));
@@ -197,7 +198,7 @@ Result<std::optional<VisionConfig>> parse_vision(JsonView root) {
 // One id, several, or none.
 Result<std::vector<std::int32_t>> parse_eos(JsonView view, std::int64_t vocab_size) {
   std::vector<std::int32_t> ids;
-  if (!given(view)) return ids;
+  if (!view.given()) return ids;
   std::size_t count = view.is_array() ? view.size() : 1;
   for (std::size_t i = 0; i < count; ++i) {
     std::optional<std::int64_t> id = (view.is_array() ? view.element(i) : view).as_integer();
@@ -214,7 +215,7 @@ Status parse_generation(std::string_view text, std::int64_t vocab_size, Generati
   ASSIGN_OR_RETURN(JsonDocument document, JsonDocument::parse(text));
   JsonView root = document.root();
   if (!root.is_object()) return invalid_input("expected an object");
-  if (given(root.find("eos_token_id"))) {
+  if (root.find("eos_token_id").given()) {
     ASSIGN_OR_RETURN(config.eos_token_ids, parse_eos(root.find("eos_token_id"), vocab_size));
   }
   ASSIGN_OR_RETURN(config.do_sample, optional_bool(root, "do_sample", config.do_sample));
@@ -239,7 +240,7 @@ Result<ModelConfig> parse_config(std::string_view config_text) {
   ASSIGN_OR_RETURN(config.architecture, parse_architecture(root));
   ASSIGN_OR_RETURN(config.model_type, parse_model_type(root));
   JsonView text = root.find("text_config");
-  if (!given(text)) text = root;
+  if (!text.given()) text = root;
   if (!text.is_object()) return invalid_input("'text_config': expected an object");
   ASSIGN_OR_RETURN(config.text, parse_text(root, text));
   ASSIGN_OR_RETURN(config.vision, parse_vision(root));

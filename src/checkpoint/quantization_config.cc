@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "base/file.h"
@@ -19,29 +18,26 @@ constexpr std::string_view kMixed = "MIXED_PRECISION";
 constexpr std::string_view kReadable =
     "nibble reads plain BF16, F16 and F32 checkpoints and ModelOpt's FP8, NVFP4, W4A16_NVFP4 and MIXED_PRECISION";
 
-bool given(JsonView view) { return view.exists() && !view.is_null(); }
-
-std::unexpected<Error> unsupported(std::string message) { return fail(ErrorCode::kUnsupported, std::move(message)); }
-
 Result<QuantAlgo> parse_algo(std::string_view name) {
   for (QuantAlgo algo : {QuantAlgo::kFp8, QuantAlgo::kNvfp4, QuantAlgo::kW4a16Nvfp4}) {
     if (quant_algo_name(algo) == name) return algo;
   }
-  return unsupported(fmt::format("'quant_algo': nibble cannot compute with {}; {}", json_quote(name), kReadable));
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("'quant_algo': nibble cannot compute with {}; {}", json_quote(name), kReadable));
 }
 
 // Absent, or the one block length that NVFP4 tensors have here.
 Status check_group_size(JsonView object, QuantAlgo algo) {
-  if (algo == QuantAlgo::kFp8 || !given(object.find("group_size"))) return {};
+  if (algo == QuantAlgo::kFp8 || !object.find("group_size").given()) return {};
   ASSIGN_OR_RETURN(std::int64_t size, optional_integer(object, "group_size", kNvfp4GroupSize, 1, 1 << 20));
   if (size == kNvfp4GroupSize) return {};
-  return unsupported(
-      fmt::format("'group_size': nibble computes NVFP4 in groups of {}, found {}", kNvfp4GroupSize, size));
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("'group_size': nibble computes NVFP4 in groups of {}, found {}", kNvfp4GroupSize, size));
 }
 
 Result<std::map<std::string, QuantAlgo, std::less<>>> parse_layers(JsonView object) {
   std::map<std::string, QuantAlgo, std::less<>> layers;
-  if (!given(object)) return layers;
+  if (!object.given()) return layers;
   if (!object.is_object()) return invalid_input("'quantized_layers': expected an object");
   for (std::size_t i = 0; i < object.size(); ++i) {
     std::string place = "'quantized_layers': " + json_quote(object.key(i));
@@ -61,13 +57,14 @@ Result<std::map<std::string, QuantAlgo, std::less<>>> parse_layers(JsonView obje
 Result<std::vector<std::string>> parse_names(JsonView object, std::string_view key) {
   std::vector<std::string> names;
   JsonView list = object.find(key);
-  if (!given(list)) return names;
+  if (!list.given()) return names;
   if (!list.is_array()) return invalid_input(fmt::format("'{}': expected an array of module names", key));
   for (std::size_t i = 0; i < list.size(); ++i) {
     std::optional<std::string_view> name = list.element(i).as_string();
     if (!name) return invalid_input(fmt::format("'{}': expected module names, entry {} is none", key, i));
     if (name->starts_with("re:")) {
-      return unsupported(
+      return fail(
+          ErrorCode::kUnsupported,
           fmt::format("'{}': {} is a regular expression, which ModelOpt's files do not have", key, json_quote(*name)));
     }
     names.emplace_back(*name);
@@ -76,7 +73,7 @@ Result<std::vector<std::string>> parse_names(JsonView object, std::string_view k
 }
 
 Result<std::string> parse_producer(JsonView producer) {
-  if (!given(producer)) return std::string();
+  if (!producer.given()) return std::string();
   ASSIGN_OR_RETURN_IN("producer", std::string name, optional_string(producer, "name", ""));
   ASSIGN_OR_RETURN_IN("producer", std::string version, optional_string(producer, "version", ""));
   return version.empty() ? name : name + " " + version;
@@ -84,23 +81,25 @@ Result<std::string> parse_producer(JsonView producer) {
 
 // A name, or compressed-tensors' description of one.
 Result<std::string> parse_kv_scheme(JsonView scheme) {
-  if (!given(scheme)) return std::string();
+  if (!scheme.given()) return std::string();
   if (auto name = scheme.as_string()) return std::string(*name);
   ASSIGN_OR_RETURN_IN("kv_cache_scheme", std::int64_t bits, required_integer(scheme, "num_bits", 1, 64));
   ASSIGN_OR_RETURN_IN("kv_cache_scheme", std::string type, required_string(scheme, "type"));
   if (type == "float" && bits == 8) return std::string("FP8");
   if (type == "float" && bits == 4) return std::string("NVFP4");
   if (type == "int" && bits == 8) return std::string("INT8");
-  return unsupported(fmt::format("'kv_cache_scheme': nibble knows no {}-bit {}", bits, json_quote(type)));
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("'kv_cache_scheme': nibble knows no {}-bit {}", bits, json_quote(type)));
 }
 
 Status check_method(JsonView object) {
   JsonView view = object.find("quant_method");
-  if (!given(view) && (given(object.find("quant_algo")) || given(object.find("quantization")))) return {};
+  if (!view.given() && (object.find("quant_algo").given() || object.find("quantization").given())) return {};
   ASSIGN_OR_RETURN(std::string method, required_string(object, "quant_method"));
   if (method.starts_with("modelopt")) return {};
-  return unsupported(fmt::format("'quant_method': the weights are quantized by {}, which nibble cannot read; {}",
-                                 json_quote(method), kReadable));
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("'quant_method': the weights are quantized by {}, which nibble cannot read; {}",
+                          json_quote(method), kReadable));
 }
 
 }  // namespace
@@ -144,8 +143,8 @@ struct QuantizationConfig::Source {
     if (text.empty()) return std::nullopt;
     ASSIGN_OR_RETURN(JsonDocument document, JsonDocument::parse(text));
     JsonView object = document.root().find("quantization_config");
-    if (!given(object)) object = document.root().find("text_config").find("quantization_config");
-    if (!given(object)) return std::nullopt;
+    if (!object.given()) object = document.root().find("text_config").find("quantization_config");
+    if (!object.given()) return std::nullopt;
     if (!object.is_object()) return invalid_input("'quantization_config': expected an object");
     RETURN_IF_ERROR_IN("quantization_config", check_method(object));
     std::string place = "config.json: quantization_config";

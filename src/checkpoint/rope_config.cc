@@ -13,11 +13,11 @@ namespace {
 // The member of the rope object, else the one beside it.
 JsonView inner_or_outer(JsonView rope, JsonView text, std::string_view key) {
   JsonView inner = rope.find(key);
-  return inner.exists() && !inner.is_null() ? inner : text.find(key);
+  return inner.given() ? inner : text.find(key);
 }
 
 Result<double> positive(std::string_view key, JsonView view, std::optional<double> fallback, double maximum) {
-  if (!view.exists() || view.is_null()) {
+  if (!view.given()) {
     if (fallback) return *fallback;
     return invalid_input(fmt::format("'{}': expected a number, found nothing", key));
   }
@@ -43,7 +43,7 @@ Result<std::string> rope_type(JsonView rope) {
 Status parse_yarn(JsonView rope, std::int64_t max_context, RopeConfig& config) {
   constexpr double kMaxFactor = 4096;
   for (std::string_view key : {"mscale", "mscale_all_dim"}) {
-    if (JsonView view = rope.find(key); view.exists() && !view.is_null()) {
+    if (JsonView view = rope.find(key); view.given()) {
       return fail(ErrorCode::kUnsupported, fmt::format("'{}': nibble computes YaRN without it; remove it", key));
     }
   }
@@ -59,7 +59,7 @@ Status parse_yarn(JsonView rope, std::int64_t max_context, RopeConfig& config) {
     return invalid_input(fmt::format("'beta_fast': expected at least beta_slow, which is {}, found {}",
                                      python_float(config.yarn_beta_slow), python_float(config.yarn_beta_fast)));
   }
-  if (JsonView view = rope.find("attention_factor"); view.exists() && !view.is_null()) {
+  if (JsonView view = rope.find("attention_factor"); view.given()) {
     ASSIGN_OR_RETURN(config.yarn_attention_factor, positive("attention_factor", view, std::nullopt, kMaxFactor));
   }
   return {};
@@ -85,7 +85,7 @@ Status check_rotary(const RopeConfig& config, std::int64_t head_dim) {
 Result<std::vector<std::int64_t>> parse_mrope_section(JsonView rope) {
   JsonView list = rope.find("mrope_section");
   std::vector<std::int64_t> section;
-  if (!list.exists() || list.is_null()) return section;
+  if (!list.given()) return section;
   for (std::size_t i = 0; i < list.size(); ++i) {
     std::optional<std::int64_t> size = list.element(i).as_integer();
     if (!size || *size < 0 || *size > 65536) break;
@@ -103,7 +103,7 @@ Result<RopeConfig> parse_rope_config(JsonView text, std::int64_t head_dim, std::
   JsonView rope;
   for (std::string_view key : {"rope_parameters", "rope_scaling"}) {
     JsonView view = text.find(key);
-    if (!view.exists() || view.is_null()) continue;
+    if (!view.given()) continue;
     if (!view.is_object()) {
       return invalid_input(fmt::format("'{}': expected an object, found {}", key, json_kind_name(view.kind())));
     }
