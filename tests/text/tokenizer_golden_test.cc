@@ -12,6 +12,7 @@
 #include "support/sha256.h"
 #include "support/test_files.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_split.h"
 #include "text/unicode.h"
 
 namespace nibble::text {
@@ -115,6 +116,22 @@ std::string nfc_contexts(std::int64_t first) {
   return text;
 }
 
+// Letters, marks, numbers and white space: each class cuts twelve of its members into words of another length.
+std::string class_pieces(std::int64_t first) {
+  static const Splitter splitter = must(Splitter::compile(R"(\p{L}{12}|\p{M}{6}|\p{N}{4}|\s{3})"));
+  std::string text;
+  append_block(first, [&text](char32_t code_point) {
+    if (!text.empty()) text += '-';
+    for (int i = 0; i < 12; ++i) append_utf8(code_point, text);
+  });
+  std::string pieces;
+  must(splitter.split(text, [&pieces](std::string_view piece) {
+    if (!pieces.empty()) pieces += '|';
+    pieces += piece;
+  }));
+  return pieces;
+}
+
 // Each code point of the block after a letter, before a digit, alone and repeated.
 std::string word_contexts(std::int64_t first) {
   std::string text;
@@ -134,7 +151,8 @@ TEST(TokenizerGolden, EveryCodePoint) {
     std::int64_t first = *row.root().element(0).as_integer();
     std::string storage;
     EXPECT_EQ(hash_text(normalize_nfc(nfc_contexts(first), storage)), text_at(row, 1)) << "form C from " << first;
-    EXPECT_EQ(hash_ids(must(tiny().encode(word_contexts(first)))), text_at(row, 2)) << "ids from " << first;
+    EXPECT_EQ(hash_text(class_pieces(first)), text_at(row, 2)) << "classes from " << first;
+    EXPECT_EQ(hash_ids(must(tiny().encode(word_contexts(first)))), text_at(row, 3)) << "ids from " << first;
   }
 }
 
@@ -142,7 +160,7 @@ TEST(TokenizerGolden, EveryCodePointInRealVocabulary) {
   SKIP_WITHOUT_SHARED(path, "qwen36/tokenizer.json");
   for (const JsonDocument& row : read_rows("text/tokenizer_code_points.jsonl")) {
     std::int64_t first = *row.root().element(0).as_integer();
-    EXPECT_EQ(hash_ids(must(real(path).encode(word_contexts(first)))), text_at(row, 3)) << "ids from " << first;
+    EXPECT_EQ(hash_ids(must(real(path).encode(word_contexts(first)))), text_at(row, 4)) << "ids from " << first;
   }
 }
 

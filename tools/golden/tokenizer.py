@@ -5,7 +5,7 @@
 tokenizer_strings.jsonl      [text, ids of models/qwen36-tiny, hash of the ids of the real vocabulary], one a line
 tokenizer_plain.jsonl        the same with the added tokens taken out of both vocabularies
 tokenizer_decode.jsonl       [ids, text, text without special tokens], models/qwen36-tiny
-tokenizer_code_points.jsonl  [first code point of a block of 4,096, hash of form C, hash of tiny ids, of real ids]
+tokenizer_code_points.jsonl  [first code point of a block of 4,096, hashes of form C, classes, tiny ids, real ids]
 tokenizer_summary.json       hashes of 1 MB of text put together from the strings, and of decoded real ids
 tokenizer_small.json         a tokenizer with the settings that the other two lack
 tokenizer_small.jsonl        [text, ids, decoded] of that
@@ -201,14 +201,17 @@ def long_text(strings):
 
 def write_code_points(tiny, real):
     nfc, rows = normalizers.NFC(), []
+    classes = pre_tokenizers.Split(Regex(r"\p{L}{12}|\p{M}{6}|\p{N}{4}|\s{3}"), "isolated")
     for first in BLOCKS:
         code_points = [chr(c) for c in range(first, first + BLOCK) if not 0xD800 <= c < 0xE000]
         if not code_points:
             continue
         contexts = "".join(f"{before}{c}{after}\n" for c in code_points for before, after in NFC_CONTEXTS)
+        alone = "-".join(c * 12 for c in code_points)
         words = "".join(f"x{c}1 {c}{c}\n" for c in code_points)
-        rows.append([first, hash_text(nfc.normalize_str(contexts)), hash_ids(encode(tiny, words)),
-                     hash_ids(encode(real, words))])
+        pieces = [piece for piece, _ in classes.pre_tokenize_str(alone)]
+        rows.append([first, hash_text(nfc.normalize_str(contexts)), hash_text("|".join(pieces)),
+                     hash_ids(encode(tiny, words)), hash_ids(encode(real, words))])
     write_lines("tokenizer_code_points.jsonl", rows)
 
 
