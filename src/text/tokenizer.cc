@@ -45,6 +45,10 @@ Result<Tokenizer> Tokenizer::read(const std::filesystem::path& folder) {
 }
 
 Result<Tokenizer> Tokenizer::parse(std::string_view tokenizer_json) {
+  if (tokenizer_json.size() > kMaxFileBytes) {
+    return invalid_input(
+        fmt::format("{} bytes: a tokenizer.json has {} at most", tokenizer_json.size(), kMaxFileBytes));
+  }
   ASSIGN_OR_RETURN(JsonDocument document, JsonDocument::parse(tokenizer_json));
   ASSIGN_OR_RETURN(TokenizerModel model, read_tokenizer_model(document.root()));
   return Tokenizer(std::make_unique<Impl>(Impl{std::move(model)}));

@@ -1,4 +1,7 @@
 // Byte-level BPE as tokenizer.json describes it: the same ids as Hugging Face `tokenizers` gives.
+//
+// text → added tokens and what lies between (tokenizer_added.h) → form C (unicode.h) → words (tokenizer_split.h) →
+// merged byte pairs (tokenizer_merges.h). tokenizer_encode.cc strings these together; tokenizer_model.cc reads the file.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +19,7 @@ namespace nibble::text {
 
 using TokenId = std::int32_t;
 
+// Never changes once it is read: any number of threads may use one.
 class Tokenizer {
  public:
   // DIR/tokenizer.json. kUnsupported where the file asks for what nibble does not implement exactly (another model
@@ -40,7 +44,7 @@ class Tokenizer {
   // One past the largest id.
   std::int64_t vocab_size() const;
   std::optional<TokenId> id_of(std::string_view token) const;  // vocabulary or added token, as spelled in the file
-  // Raw bytes of one token (added tokens: their content); empty where the id is unused.
+  // What one token adds to decoded text, as bytes (added tokens: their content); empty where the id is unused.
   std::string_view token_bytes(TokenId id) const;
   bool is_added(TokenId id) const;
   bool is_special(TokenId id) const;
@@ -52,7 +56,8 @@ class Tokenizer {
 };
 
 // Turns ids into text one at a time, never printing half a character: bytes of an incomplete UTF-8 sequence wait for
-// the rest, and become U+FFFD when it does not come.
+// the rest, and become U+FFFD when it does not come. All pieces together are what decode() gives; an id without a token
+// (the model's vocabulary is padded) adds nothing.
 class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = false);

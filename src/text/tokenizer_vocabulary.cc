@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 #include "base/check.h"
 #include "text/tokenizer_hash.h"
@@ -53,7 +54,8 @@ TokenId Vocabulary::add(std::string_view spelling) {
   slots_[slot] = {id, tag(hash)};
   spellings_ += spelling;
   append_bytes(spelling);
-  entries_.push_back({spellings_.size(), bytes_.size()});
+  NIBBLE_CHECK(spellings_.size() <= std::numeric_limits<std::uint32_t>::max());  // and bytes_ is never longer
+  entries_.push_back({static_cast<std::uint32_t>(spellings_.size()), static_cast<std::uint32_t>(bytes_.size())});
   return id;
 }
 

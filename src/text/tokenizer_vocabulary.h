@@ -20,7 +20,7 @@ class Vocabulary {
  public:
   explicit Vocabulary(std::size_t expected_tokens);
 
-  // Gives the spelling the next free id. The spelling must be new and well-formed UTF-8.
+  // Gives the spelling the next free id. The spelling must be new and well-formed UTF-8; all together are < 4 GiB.
   TokenId add(std::string_view spelling);
 
   std::size_t size() const { return entries_.size(); }
@@ -31,8 +31,8 @@ class Vocabulary {
 
  private:
   struct Entry {
-    std::size_t spelling_end;
-    std::size_t bytes_end;
+    std::uint32_t spelling_end;
+    std::uint32_t bytes_end;
   };
 
   static constexpr TokenId kFree = -1;
