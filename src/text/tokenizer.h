@@ -1,7 +1,8 @@
 // Byte-level BPE as tokenizer.json describes it: the same ids as Hugging Face `tokenizers` gives.
 //
 // text → added tokens and what lies between (tokenizer_added.h) → form C (unicode.h) → words (tokenizer_split.h) →
-// merged byte pairs (tokenizer_merges.h). tokenizer_encode.cc strings these together; tokenizer_model.cc reads the file.
+// merged byte pairs (tokenizer_merges.h). tokenizer_encode.cc strings these together; tokenizer_model.cc reads the
+// file.
 #pragma once
 
 #include <cstdint>
