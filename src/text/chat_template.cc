@@ -1,7 +1,5 @@
 #include "text/chat_template.h"
 
-#include <fmt/format.h>
-
 #include "base/file.h"
 #include "text/jinja/template.h"
 
@@ -14,6 +12,11 @@ constexpr std::uint64_t kLargestConfig = std::uint64_t{16} << 20;
 
 constexpr std::string_view kTemplateFile = "chat_template.jinja";
 constexpr std::string_view kConfigFile = "tokenizer_config.json";
+
+std::unexpected<Error> no_template() {
+  return fail(ErrorCode::kNotFound,
+              "there is no chat template, neither chat_template.jinja nor \"chat_template\" in tokenizer_config.json");
+}
 
 // "chat_template" of tokenizer_config.json: the source, or a list of {"name", "template"} with one named "default".
 Result<std::string> template_in_config(JsonView config) {
@@ -53,6 +56,9 @@ Result<ChatTemplate> ChatTemplate::read(const std::filesystem::path& folder) {
     return parsed;
   }
   std::filesystem::path config_file = folder / kConfigFile;
+  if (!std::filesystem::exists(config_file, ignored)) {
+    return std::unexpected(no_template().error().within(folder.string()));
+  }
   ASSIGN_OR_RETURN(std::string text, read_file(config_file, kLargestConfig));
   ASSIGN_OR_RETURN_IN(config_file.string(), JsonDocument config, JsonDocument::parse(text));
   ASSIGN_OR_RETURN_IN(config_file.string(), std::string source, template_in_config(config.root()));

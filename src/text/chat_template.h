@@ -13,8 +13,10 @@ namespace nibble::text {
 
 class ChatTemplate {
  public:
-  // DIR/chat_template.jinja, else "chat_template" of DIR/tokenizer_config.json. kNotFound where neither exists.
+  // DIR/chat_template.jinja, else "chat_template" of DIR/tokenizer_config.json (of a list, the one named "default").
+  // kNotFound where neither exists.
   static Result<ChatTemplate> read(const std::filesystem::path& folder);
+  // Errors name the line; kUnsupported for what needs other templates or Python (include, str.format, …).
   static Result<ChatTemplate> parse(std::string_view source);
 
   ChatTemplate(ChatTemplate&&) noexcept;
@@ -23,7 +25,8 @@ class ChatTemplate {
 
   // variables: an object whose members become template variables: "messages", "tools", "add_generation_prompt",
   // "enable_thinking", …, as transformers' apply_chat_template passes them (trim_blocks and lstrip_blocks on).
-  // raise_exception() of the template becomes an Error with its text; so do endless loops and oversized output.
+  // raise_exception() of the template becomes an Error whose message() is the template's text; endless loops and
+  // oversized output are errors too. Any number of threads may render at once.
   Result<std::string> render(JsonView variables) const;
 
  private:

@@ -3,6 +3,7 @@
 
 Writes tests/golden/text/jinja.jsonl: first {"variables": …}, then one row a snippet, {"theme", "template"} with "expected", the text,
 or with "error": "message" (raise_exception and undefined values, whose "message" our error must contain) or "any".
+The snippets that render are the fuzzer's seeds as well, one file a theme in fuzz/corpus/jinja.
 
   python3 tools/golden/jinja.py
 """
@@ -40,6 +41,9 @@ def main() -> None:
         lines += [{"theme": theme, "template": template, **render(template)} for template in templates]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     arguments.out.write_text(text, encoding="utf-8")
+    for theme in THEMES:
+        seed = "\n".join(line["template"] for line in lines[1:] if line["theme"] == theme and "expected" in line)
+        (ROOT / "fuzz/corpus/jinja" / f"{theme.replace(' ', '_')}.jinja").write_text(seed, encoding="utf-8")
     print(f"{arguments.out}: {len(lines) - 1} snippets, {len(text.encode())} bytes")
 
 

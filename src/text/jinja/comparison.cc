@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <list>
 
 namespace nibble::text::jinja {
 namespace {
@@ -149,6 +151,22 @@ Result<std::partial_ordering> order(const Value& a, const Value& b, std::string_
 Result<bool> less(const Value& a, const Value& b) {
   ASSIGN_OR_RETURN(std::partial_ordering ordering, order(a, b, "<"));
   return ordering < 0;
+}
+
+Status sort_by_first(std::vector<std::pair<Value, Value>>& pairs, bool reverse) {
+  Status status;
+  auto before = [&](const auto& a, const auto& b) {
+    if (!status) return false;
+    Result<bool> result = reverse ? less(b.first, a.first) : less(a.first, b.first);
+    if (!result) status = std::unexpected(std::move(result).error());
+    return result.value_or(false);
+  };
+  // A list's merge sort stays within its bounds where the order is none, as with NaN or after an error.
+  std::list<std::pair<Value, Value>> sorted(std::make_move_iterator(pairs.begin()),
+                                            std::make_move_iterator(pairs.end()));
+  sorted.sort(before);
+  pairs.assign(std::make_move_iterator(sorted.begin()), std::make_move_iterator(sorted.end()));
+  return status;
 }
 
 }  // namespace nibble::text::jinja

@@ -3,6 +3,8 @@
 
 #include <compare>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "text/jinja/value.h"
@@ -21,6 +23,9 @@ Result<std::partial_ordering> order(const Value& a, const Value& b, std::string_
 
 // a < b, as sort, min and max ask for it.
 Result<bool> less(const Value& a, const Value& b);
+
+// Sorts by the first of each pair, stable also in reverse, as sorted() does. An error where two do not compare.
+Status sort_by_first(std::vector<std::pair<Value, Value>>& pairs, bool reverse);
 
 // The error that any use of an undefined value gives.
 std::unexpected<Error> undefined_error(const Undefined& undefined);

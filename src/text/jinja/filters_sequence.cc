@@ -59,18 +59,6 @@ Result<Value> sort_key(Sandbox& sandbox, const Value& value, bool case_sensitive
 
 using Keyed = std::pair<Value, Value>;  // key, item
 
-Status sort_by_key(std::vector<Keyed>& entries, bool reverse) {
-  Status status;
-  auto before = [&](const Keyed& a, const Keyed& b) {
-    if (!status) return false;
-    Result<bool> result = reverse ? less(b.first, a.first) : less(a.first, b.first);
-    if (!result) status = std::unexpected(std::move(result).error());
-    return result.value_or(false);
-  };
-  std::ranges::stable_sort(entries, before);
-  return status;
-}
-
 Result<Value> items_of(Sandbox& sandbox, std::vector<Keyed> entries) {
   std::vector<Value> items;
   items.reserve(entries.size());
@@ -102,7 +90,7 @@ Result<Value> sort(Sandbox& sandbox, const Value& input, const Arguments& argume
     ASSIGN_OR_RETURN(Value key, multiple_key(sandbox, item, parameters.given(2), parameters.truth(1, false)));
     entries.emplace_back(std::move(key), item);
   }
-  RETURN_IF_ERROR(sort_by_key(entries, parameters.truth(0, false)));
+  RETURN_IF_ERROR(sort_by_first(entries, parameters.truth(0, false)));
   return items_of(sandbox, std::move(entries));
 }
 
@@ -119,7 +107,7 @@ Result<Value> dictsort(Sandbox& sandbox, const Value& input, const Arguments& ar
     ASSIGN_OR_RETURN(Value pair, sandbox.tuple({key, value}));
     entries.emplace_back(std::move(ordering), std::move(pair));
   }
-  RETURN_IF_ERROR(sort_by_key(entries, parameters.truth(2, false)));
+  RETURN_IF_ERROR(sort_by_first(entries, parameters.truth(2, false)));
   return items_of(sandbox, std::move(entries));
 }
 

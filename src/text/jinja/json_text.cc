@@ -1,7 +1,6 @@
 // json.dumps() of template values (printing.h).
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "base/json_writer.h"
@@ -91,7 +90,7 @@ class Writer {
 
   Status object(const Dict& dict) {
     std::vector<Dict::Entry> entries = dict.entries();
-    if (style_.sort_keys) RETURN_IF_ERROR(sort(entries));
+    if (style_.sort_keys) RETURN_IF_ERROR(sort_by_first(entries, false));
     return bracketed("{}", entries.size(), [&](std::size_t i) -> Status {
       RETURN_IF_ERROR(key(entries[i].first));
       out_.append(style_.key_separator);
@@ -108,17 +107,6 @@ class Writer {
     if (!scalar) return invalid_input(fmt::format("a JSON key cannot be a {}", key.type_name()));
     string(*scalar);
     return {};
-  }
-
-  static Status sort(std::vector<Dict::Entry>& entries) {
-    Status status;
-    std::ranges::stable_sort(entries, [&](const Dict::Entry& a, const Dict::Entry& b) {
-      if (!status) return false;
-      Result<bool> first = less(a.first, b.first);
-      if (!first) status = std::unexpected(std::move(first).error());
-      return first.value_or(false);
-    });
-    return status;
   }
 
   TextBuilder& out_;
