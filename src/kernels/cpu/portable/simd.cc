@@ -106,7 +106,12 @@ HWY_INLINE void multiply_transposed_rows(const float* const* a, const float* b, 
     HWY_ALIGN float sums[kRows * kCols];
     TransposedTile<kRows, kCols>::compute(a, columns, k, sums);
     for (int i = 0; i < kRows; ++i) {
-      std::copy_n(sums + i * kCols, std::min<std::int64_t>(kCols, n - j), c + i * c_stride + j);
+      float* out = c + i * c_stride + j;
+      if (j + kCols <= n) {
+        std::copy_n(sums + i * kCols, kCols, out);  // a count known here is a single store
+      } else {
+        std::copy_n(sums + i * kCols, n - j, out);
+      }
     }
   }
 }
