@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "kernels/cpu/portable/portable.h"
 #include "kernels/operands.h"
 #include "kernels/reference/reference.h"
@@ -56,6 +58,34 @@ TEST_P(LinearTest, TakesWidthsThatFillNoVector) {
     EXPECT_TRUE(within(product(portable::linear, weight.view(), input, pool_),
                        product(reference::linear, weight.view(), input, pool_), tolerance))
         << cols;
+  }
+}
+
+// Every code of every small format, NaNs and subnormals included, at every place of a vector.
+TEST_P(LinearTest, DecodesRowsAsNumericsDoes) {
+  std::vector<std::byte> bytes(2 * 65536 + 1);
+  for (std::size_t i = 0; i < 65536; ++i) {  // all BF16 codes; seen as bytes, all FP8 and E2M1 codes
+    bytes[2 * i + 1] = static_cast<std::byte>(i & 0xFF);
+    bytes[2 * i + 2] = static_cast<std::byte>(i >> 8);
+  }
+  for (const WeightFormat format : kFormats) {
+    for (const std::int64_t cols : {16, 48, 4096, 4093}) {
+      if (format == WeightFormat::kNvfp4 && cols % 16 != 0) continue;
+      numerics::MatrixView weight{
+          .format = format, .rows = format == WeightFormat::kF32 ? 3 : 16, .cols = cols, .data = bytes.data() + 1};
+      weight.block_scales = bytes.data() + 3;
+      weight.global_scale = 0.37F;
+      for (std::int64_t row = 0; row < weight.rows; ++row) {
+        Floats expected(static_cast<std::size_t>(cols)), actual(expected.size());
+        numerics::decode_row(weight, row, expected.data());
+        portable::simd().decode_row(weight, row, actual.data());
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+          if (std::isnan(expected[i]) && std::isnan(actual[i])) continue;
+          ASSERT_TRUE(same_bits({&actual[i], 1}, {&expected[i], 1}))
+              << numerics::weight_format_name(format) << " row " << row << " column " << i;
+        }
+      }
+    }
   }
 }
 

@@ -120,10 +120,10 @@ TEST_P(RowsTest, ElementHasTheSameBitsWhereverItStands) {
 }
 
 TEST_P(RowsTest, Add) {
-  const Floats addend = random_.normals(100'003);
-  Floats expected = random_.normals(100'003), actual = expected;
-  reference::add({expected.data(), addend.data(), 100'003}, pool_);
-  portable::add({actual.data(), addend.data(), 100'003}, pool_);
+  const Floats addend = random_.normals(700'003);
+  Floats expected = random_.normals(700'003), actual = expected;
+  reference::add({expected.data(), addend.data(), 700'003}, pool_);
+  portable::add({actual.data(), addend.data(), 700'003}, pool_);
   EXPECT_TRUE(same_bits(actual, expected));
 }
 

@@ -10,6 +10,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 #include <hwy/contrib/math/math-inl.h>
+#include "kernels/cpu/portable/decode_row-inl.h"
 // clang-format on
 
 #include <algorithm>
@@ -272,16 +273,17 @@ void sigmoid_multiply(const float* gate, float* y, std::int64_t count) {
 }  // namespace
 
 const Simd* primitives() {
-  static const Simd kPrimitives = {hwy::TargetName(HWY_TARGET),
-                                   multiply_transposed,
-                                   multiply_add,
-                                   scale_add_outer,
-                                   sum_of_squares,
-                                   maximum,
-                                   exp_shifted,
-                                   silu_multiply,
-                                   silu,
-                                   sigmoid_multiply};
+  static const Simd kPrimitives = {.name = hwy::TargetName(HWY_TARGET),
+                                   .decode_row = decode_row,
+                                   .multiply_transposed = multiply_transposed,
+                                   .multiply_add = multiply_add,
+                                   .scale_add_outer = scale_add_outer,
+                                   .sum_of_squares = sum_of_squares,
+                                   .maximum = maximum,
+                                   .exp_shifted = exp_shifted,
+                                   .silu_multiply = silu_multiply,
+                                   .silu = silu,
+                                   .sigmoid_multiply = sigmoid_multiply};
   return &kPrimitives;
 }
 

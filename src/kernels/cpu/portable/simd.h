@@ -12,10 +12,15 @@
 #include <string>
 #include <vector>
 
+#include "numerics/matrix_view.h"
+
 namespace nibble::kernels::portable {
 
 struct Simd {
   const char* name;  // "AVX3"
+
+  // numerics::decode_row, bit for bit.
+  void (*decode_row)(const numerics::MatrixView& matrix, std::int64_t row, float* out);
 
   // c[i · c_stride + j] = Σ_k a[i][k] · b[j · b_stride + k]: A Bᵀ, A [m, k] given by its rows, B [n, k].
   void (*multiply_transposed)(const float* const* a, std::int64_t m, const float* b, std::int64_t b_stride,

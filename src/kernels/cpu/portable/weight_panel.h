@@ -15,7 +15,7 @@ class WeightPanel {
   // 16 rows of 2,048 columns are 128 KiB of float32: they stay in a level-2 cache while the tokens stream by.
   static constexpr std::int64_t kRows = 16;
   // What decoding an element costs, in multiply-adds; only the cutting of work depends on it.
-  static constexpr std::int64_t kDecodeCost = 16;
+  static constexpr std::int64_t kDecodeCost = 4;
 
   static std::int64_t count(std::int64_t rows) { return (rows + kRows - 1) / kRows; }
 
@@ -25,7 +25,7 @@ class WeightPanel {
   void load(const numerics::MatrixView& weight, std::int64_t index) noexcept {
     first_row_ = index * kRows;
     rows_ = std::min(kRows, weight.rows - first_row_);
-    for (std::int64_t r = 0; r < rows_; ++r) decode_row(weight, first_row_ + r, decoded_.get() + r * stride_);
+    for (std::int64_t r = 0; r < rows_; ++r) simd().decode_row(weight, first_row_ + r, decoded_.get() + r * stride_);
   }
 
   std::int64_t first_row() const { return first_row_; }

@@ -7,8 +7,9 @@
 
 namespace nibble::kernels::portable {
 
-// Waking a thread takes some microseconds: a piece of work should not be smaller than that. In multiply-adds.
-constexpr std::int64_t kWorthAThread = 1 << 16;
+// Waking a thread takes some microseconds: a piece of work should not be smaller than that. In multiply-adds, of which
+// a core does about 10^11 in a second.
+constexpr std::int64_t kWorthAThread = 1 << 19;
 
 // Items a piece should have when one item costs `multiply_adds`.
 inline std::int64_t grain_for(std::int64_t multiply_adds) {
