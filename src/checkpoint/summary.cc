@@ -96,16 +96,10 @@ std::string plural(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-std::string list_formats(const ClassSummary& summary) {
-  std::vector<std::string_view> names;
-  for (const auto& [format, parameters] : summary.parameters_by_format) names.push_back(format);
-  return fmt::format("{}", fmt::join(names, ", "));
-}
-
 std::string class_line(std::string_view name, const ClassSummary& summary) {
   return fmt::format("  {:<22}{:>9}{:>12}{:>11}{:>13.2f}   {}\n", name, summary.tensors,
                      format_count(summary.parameters), format_bytes(summary.bytes), summary.bits_per_weight(),
-                     list_formats(summary));
+                     summary.formats());
 }
 
 std::string quantization_line(const Summary& summary) {
@@ -160,6 +154,12 @@ void write_config(const ModelConfig& config, JsonWriter& writer) {
 }
 
 }  // namespace
+
+std::string ClassSummary::formats() const {
+  std::vector<std::string_view> names;
+  for (const auto& [format, count] : parameters_by_format) names.push_back(format);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
 
 double ClassSummary::bits_per_weight() const {
   return parameters == 0 ? 0.0 : 8.0 * static_cast<double>(bytes) / static_cast<double>(parameters);

@@ -20,6 +20,7 @@ struct ClassSummary {
   std::map<std::string, std::uint64_t> parameters_by_format;  // "nvfp4", "fp8", "bf16", …
 
   double bits_per_weight() const;  // 0 where there are no parameters
+  std::string formats() const;     // "bf16, nvfp4"
 };
 
 struct Summary {
