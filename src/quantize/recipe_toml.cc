@@ -124,9 +124,19 @@ Result<std::vector<Rule>> parse_rules(const toml::table& table) {
   return rules;
 }
 
+// toml++ 3.3 runs into undefined behaviour on letters such as "ü" outside strings (is_non_ascii_horizontal_whitespace).
+// Names of layers are ASCII, so that nothing but comments loses by this.
+Status refuse_non_ascii(std::string_view toml_text) {
+  const auto found = std::ranges::find_if(toml_text, [](char c) { return static_cast<unsigned char>(c) > 0x7F; });
+  if (found == toml_text.end()) return {};
+  return invalid_input(fmt::format("line {}: a character outside ASCII; recipes, their comments too, are plain ASCII",
+                                   1 + std::count(toml_text.begin(), found, '\n')));
+}
+
 }  // namespace
 
 Result<Recipe> parse_recipe(std::string_view toml_text) {
+  RETURN_IF_ERROR(refuse_non_ascii(toml_text));
   const toml::parse_result parsed = toml::parse(toml_text);
   if (!parsed) {
     return invalid_input(

@@ -110,10 +110,11 @@ TEST_P(BadRecipeTest, IsRefusedWithLineAndReason) {
 INSTANTIATE_TEST_SUITE_P(
     Recipes, BadRecipeTest,
     ::testing::Values(
-        BadRecipe{"name = ", "line 1: not valid TOML"}, BadRecipe{"description = 'y'\n", "'name' is missing"},
-        BadRecipe{"name = ''\n", "'name' is missing or empty"}, BadRecipe{"name = 3\n", "'name' must be a string"},
-        BadRecipe{"name = 'x'\n", "'description' is missing"}, BadRecipe{HEAD, "no [[rule]]"},
-        BadRecipe{HEAD "kv_cache = 'NVFP4'\n", "line 3: unknown kv_cache 'NVFP4'"},
+        BadRecipe{"name = ", "line 1: not valid TOML"},
+        BadRecipe{"\nname\xD1\xBD = 'x'\n", "line 2: a character outside ASCII"},
+        BadRecipe{"description = 'y'\n", "'name' is missing"}, BadRecipe{"name = ''\n", "'name' is missing or empty"},
+        BadRecipe{"name = 3\n", "'name' must be a string"}, BadRecipe{"name = 'x'\n", "'description' is missing"},
+        BadRecipe{HEAD, "no [[rule]]"}, BadRecipe{HEAD "kv_cache = 'NVFP4'\n", "line 3: unknown kv_cache 'NVFP4'"},
         BadRecipe{HEAD "rule = [1]\n", "'rule' must be a table"},
         BadRecipe{HEAD "rules = 1\n", "line 3: unknown key 'rules'; expected one of name, description, kv_cache, rule"},
         BadRecipe{HEAD "[[rule]]\nmodules = ['a']\n", "'format' is missing"},

@@ -3,7 +3,9 @@
 
 Each case is one BF16 matrix: `<case>.input`, and `<case>.weight`, `.weight_scale`, `.weight_scale_2` as exported.
 
-    python tools/golden/modelopt_edges.py
+    python -P tools/golden/modelopt_edges.py
+
+(-P: see modelopt_export.py.)
 """
 
 import argparse

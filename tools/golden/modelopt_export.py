@@ -9,13 +9,15 @@ For each, tests/golden/quantize/<layout>/ receives
     tensors.json             name: [dtype, shape, SHA-256 of the bytes], without what exists only because transformers
                              cannot build this model without a vision tower (model.visual.*)
     hf_quant_config.json     as written
-    quantization_config.json that member of the written config.json
+    config.json              as written
 and for nvidia calibration.json: the token ids (sequences of 512, from the start of data/chats_calibration.txt by the
 tiny model's tokenizer), and the input scales that result when activations are BF16 (the exported file) and float32.
 
 ModelOpt's script for language models copies the MTP tensors beside its exporter; that copy is not part of this.
 
-    python tools/golden/modelopt_export.py
+    python -P tools/golden/modelopt_export.py
+
+(-P: this folder also holds a kernels.py, which transformers would take for the package of that name.)
 """
 
 import argparse
@@ -112,12 +114,13 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             quantize_and_export(layout, torch.bfloat16, sequences, folder)
             tensors = read_tensors(folder)
-            config = json.loads((pathlib.Path(folder) / "config.json").read_text())
-            quant_config = (pathlib.Path(folder) / "hf_quant_config.json").read_text()
-        hashes = {name: [dtype, shape, hashlib.sha256(content).hexdigest()] for name, (dtype, shape, content) in tensors.items()}
+            for name in ("config.json", "hf_quant_config.json"):
+                (golden / name).write_text((pathlib.Path(folder) / name).read_text().rstrip("\n") + "\n")
+        hashes = {
+            name: [dtype, shape, hashlib.sha256(content).hexdigest()]
+            for name, (dtype, shape, content) in tensors.items()
+        }
         write_lines(golden / "tensors.json", hashes)
-        (golden / "hf_quant_config.json").write_text(quant_config + "\n")
-        (golden / "quantization_config.json").write_text(json.dumps(config["quantization_config"], indent=2) + "\n")
         if layout == "nvidia":
             scales["input_scales_bf16"] = input_scales(tensors)
     with tempfile.TemporaryDirectory() as folder:
