@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <numeric>
+#include <limits>
 
 #include "kernels/cpu/portable/portable.h"
 #include "kernels/operands.h"

@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <limits>
-#include <set>
 
 #include "kernels/cpu/portable/portable.h"
 #include "kernels/operands.h"
