@@ -25,17 +25,15 @@ QuantizeOptions golden_calibration() {
   return options;
 }
 
-QuantizeSummary quantize_tiny(const std::filesystem::path& output, std::string_view recipe, int threads) {
-  ThreadPool pool(threads);
-  return must(quantize_checkpoint(tiny_model(), output, must(load_recipe(recipe)), golden_calibration(), pool));
-}
-
 const QuantizedTiny& quantized_tiny(const std::string& recipe) {
   static const testing::TemporaryFolder temporary;
   static std::map<std::string, QuantizedTiny> made;
   if (const auto found = made.find(recipe); found != made.end()) return found->second;
   const std::filesystem::path folder = temporary / recipe;
-  return made.emplace(recipe, QuantizedTiny{folder, quantize_tiny(folder, recipe, 2)}).first->second;
+  ThreadPool pool(2);
+  QuantizeSummary summary =
+      must(quantize_checkpoint(tiny_model(), folder, must(load_recipe(recipe)), golden_calibration(), pool));
+  return made.emplace(recipe, QuantizedTiny{folder, std::move(summary)}).first->second;
 }
 
 std::span<const std::byte> tensor_bytes(const checkpoint::TensorStore& store, std::string_view name) {

@@ -19,10 +19,8 @@ std::filesystem::path tiny_model();
 // The token ids of the committed ModelOpt calibration, and its sequence length.
 QuantizeOptions golden_calibration();
 
-// Quantizes tiny_model() into `output` by a shipped recipe, with golden_calibration(); ends the program on failure.
-QuantizeSummary quantize_tiny(const std::filesystem::path& output, std::string_view recipe, int threads);
-
-// The same, made once for all tests of the program, on two threads. Not to be changed.
+// tiny_model() quantized by a shipped recipe with golden_calibration(), made once for all tests of the program; ends
+// the program on failure. Not to be changed.
 struct QuantizedTiny {
   std::filesystem::path folder;
   QuantizeSummary summary;
