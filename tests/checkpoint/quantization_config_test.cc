@@ -151,7 +151,7 @@ TEST(QuantizationConfig, ReadsTheOfficialLayout) {
 TEST(QuantizationConfig, ReadsWhatModelOptWrites) {
   for (std::string_view recipe : {"nvidia", "nvfp4-max"}) {
     const auto folder = testing::golden_path("quantize") / recipe;
-    const std::string in_config = "{\"quantization_config\": " + must_read(folder / "quantization_config.json") + "}";
+    const std::string in_config = must_read(folder / "config.json");
     const std::string hf = must_read(folder / "hf_quant_config.json");
     const std::string tensors_text = must_read(folder / "tensors.json");
     JsonDocument tensors = must(JsonDocument::parse(tensors_text));
