@@ -25,7 +25,7 @@ using ::testing::HasSubstr;
 constexpr std::int64_t kVocab = 64;
 constexpr std::int64_t kContext = 400;
 
-// The made-up models of tools/golden/evaluate.py.
+// The made-up models of tools/golden/divergence.py.
 std::uint64_t mix(std::uint64_t x) {
   x += 0x9E3779B97F4A7C15U;
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9U;

@@ -1,5 +1,5 @@
-// The operations against the official code of the architecture (tools/golden/kernels.py): single functions, and three
-// whole layers put together from operations. Every implementation has to pass, the reference first of all.
+// The operations against the official code of the architecture (tools/golden/kernel_ops.py): single functions, and
+// three whole layers put together from operations. Every implementation has to pass, the reference first of all.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -3,9 +3,7 @@
 
 Each case is one BF16 matrix: `<case>.input`, and `<case>.weight`, `.weight_scale`, `.weight_scale_2` as exported.
 
-    python -P tools/golden/modelopt_edges.py
-
-(-P: see modelopt_export.py.)
+    python tools/golden/modelopt_edges.py
 """
 
 import argparse

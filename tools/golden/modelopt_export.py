@@ -15,9 +15,7 @@ tiny model's tokenizer), and the input scales that result when activations are B
 
 ModelOpt's script for language models copies the MTP tensors beside its exporter; that copy is not part of this.
 
-    python -P tools/golden/modelopt_export.py
-
-(-P: this folder also holds a kernels.py, which transformers would take for the package of that name.)
+    python tools/golden/modelopt_export.py
 """
 
 import argparse

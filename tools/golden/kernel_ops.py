@@ -6,7 +6,7 @@ delta rule, rotary tables) and of three whole layers (full attention, Gated Delt
 weights. The shapes are small and divide nothing: 3 cache heads, head sizes that are no multiple of 16, more tokens than
 a chunk of the delta rule. Shapes that a tensor does not show stand in tests/kernels/golden_test.cc.
 
-    python tools/golden/kernels.py
+    python tools/golden/kernel_ops.py
 """
 
 import argparse
