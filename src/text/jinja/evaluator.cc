@@ -93,23 +93,23 @@ Result<Evaluator::Flow> Evaluator::run_node(const ForNode& node) {
   }
   auto loop = std::make_shared<Loop>(sandbox_, std::move(items), std::move(filter));
   LoopEnd end(*loop);
-  ASSIGN_OR_RETURN(Flow flow, run_rounds(node, loop));
-  if (loop->index0() < 0) {
-    ScopeGuard guard(*this, inner_scope());
-    return execute(node.otherwise);
-  }
-  return flow;
+  ASSIGN_OR_RETURN(bool completed, run_rounds(node, loop));
+  if (completed) return Flow::kNext;
+  ScopeGuard guard(*this, inner_scope());
+  return execute(node.otherwise);
 }
 
-Result<Evaluator::Flow> Evaluator::run_rounds(const ForNode& node, const std::shared_ptr<Loop>& loop) {
+Result<bool> Evaluator::run_rounds(const ForNode& node, const std::shared_ptr<Loop>& loop) {
+  bool completed = false;
   while (true) {
     ASSIGN_OR_RETURN(bool more, loop->advance());
-    if (!more) return Flow::kNext;
+    if (!more) return completed;
     ScopeGuard guard(*this, inner_scope());
     scope_->set("loop", Value(loop));
     RETURN_IF_ERROR(assign(node.target, loop->current()));
     ASSIGN_OR_RETURN(Flow flow, execute(node.body));
-    if (flow == Flow::kBreak) return Flow::kNext;
+    if (flow == Flow::kBreak) return completed;
+    completed = completed || flow == Flow::kNext;
   }
 }
 

@@ -79,7 +79,9 @@ class Evaluator {
   Result<Flow> run_node(const FilterBlockNode& node);
   Result<Flow> run_node(const WithNode& node);
   Result<Flow> run_node(const LoopControl& node);
-  Result<Flow> run_rounds(const ForNode& node, const std::shared_ptr<Loop>& loop);
+  // Whether a round came to its end without break or continue: where none did, jinja2 runs the else block, also of a
+  // loop that had items.
+  Result<bool> run_rounds(const ForNode& node, const std::shared_ptr<Loop>& loop);
   Result<bool> passes_filter(const ForNode& node, const Value& item);
   // The text of a body in a scope of its own; nullopt where it ends with break or continue, which goes to flow.
   Result<std::optional<Value>> capture(const Body& body, Flow& flow);

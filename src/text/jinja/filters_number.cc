@@ -64,7 +64,8 @@ Result<Value> absolute(Sandbox&, const Value& input, const Arguments& arguments)
 
 // round() of an integer: digits behind the point change nothing, digits before it round half to even.
 Result<Value> round_integer(const Value& input, std::int64_t digits) {
-  if (digits >= 0 || !input.integer()) return unary_plus(input);
+  if (digits >= 0) return unary_plus(input);
+  if (!input.integer()) return invalid_input("round: an integer beyond 64 bits");
   if (digits < -18) return Value(std::int64_t{0});
   std::int64_t number = *input.integer();
   std::int64_t scale = 1;

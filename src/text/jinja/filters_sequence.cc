@@ -33,7 +33,7 @@ Result<Value> first(Sandbox& sandbox, const Value& input, const Arguments& argum
 
 Result<Value> last(Sandbox& sandbox, const Value& input, const Arguments& arguments) {
   RETURN_IF_ERROR(Parameters::bind("last", {}, arguments));
-  if (input.is_sequence(SequenceKind::kGenerator) || input.is_undefined()) {
+  if (input.is_sequence(SequenceKind::kGenerator)) {
     return invalid_input(fmt::format("'{}' object is not reversible", input.type_name()));
   }
   ASSIGN_OR_RETURN(auto items, iterate(sandbox, input));
@@ -47,7 +47,7 @@ Result<Value> reverse(Sandbox& sandbox, const Value& input, const Arguments& arg
   ASSIGN_OR_RETURN(auto items, iterate(sandbox, input));
   std::vector<Value> reversed(items->items.rbegin(), items->items.rend());
   // Python reverses a generator by making a list of it, the others lazily.
-  bool lazy = !input.is_sequence(SequenceKind::kGenerator) && !input.is_undefined();
+  bool lazy = !input.is_sequence(SequenceKind::kGenerator);
   return sandbox.sequence(lazy ? SequenceKind::kGenerator : SequenceKind::kList, std::move(reversed));
 }
 

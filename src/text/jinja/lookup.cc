@@ -143,8 +143,7 @@ Result<std::shared_ptr<const Sequence>> iterate_string(Sandbox& sandbox, const T
   for (std::size_t position = 0; position < text.bytes.size();) {
     std::size_t begin = position;
     next_code_point(text.bytes, position);
-    ASSIGN_OR_RETURN(Value character,
-                     sandbox.string(std::string_view(text.bytes).substr(begin, position - begin), text.safe));
+    ASSIGN_OR_RETURN(Value character, sandbox.string(std::string_view(text.bytes).substr(begin, position - begin)));
     characters.push_back(std::move(character));
   }
   ASSIGN_OR_RETURN(Value list, sandbox.list(std::move(characters)));

@@ -27,7 +27,7 @@ MethodTable methods_of(const Value& object) {
   if (object.is_string()) return {string_methods(), kStringOnlyInPython, {}};
   if (object.is_dict()) return {dict_methods(), kDictOnlyInPython, kDictChanges};
   if (object.is_list()) return {sequence_methods(), kListOnlyInPython, kListChanges};
-  if (object.is_tuple()) return {sequence_methods(), {}, {}};
+  if (object.is_tuple() || object.is_sequence(SequenceKind::kRange)) return {sequence_methods(), {}, {}};
   return {};
 }
 

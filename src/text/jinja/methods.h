@@ -1,4 +1,4 @@
-// Methods of strings, dicts, lists and tuples, and the work they share with filters.
+// Methods of strings, dicts, lists, tuples and ranges, and the work they share with filters.
 #pragma once
 
 #include <optional>
@@ -19,7 +19,7 @@ struct Method {
 
 std::span<const Method> string_methods();
 std::span<const Method> dict_methods();
-std::span<const Method> sequence_methods();  // of lists and tuples
+std::span<const Method> sequence_methods();  // of lists, tuples and ranges
 
 // object.name as a callable; nullopt where Python's type has no such method. Methods that change their object give
 // an undefined value, as in the immutable sandbox; methods of Python that nibble lacks give an error.

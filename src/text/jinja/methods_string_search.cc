@@ -148,11 +148,11 @@ Pieces split_words_from_right(std::string_view text, std::size_t most) {
   return words;
 }
 
-Result<Value> list_of(Sandbox& sandbox, const Pieces& pieces) {
+Result<Value> list_of(Sandbox& sandbox, const Value& self, const Pieces& pieces) {
   std::vector<Value> items;
   items.reserve(pieces.size());
   for (std::string_view piece : pieces) {
-    ASSIGN_OR_RETURN(Value item, sandbox.string(piece));
+    ASSIGN_OR_RETURN(Value item, sandbox.string(piece, self.text()->safe));
     items.push_back(std::move(item));
   }
   return sandbox.list(std::move(items));
@@ -166,11 +166,11 @@ Result<Value> split(Sandbox& sandbox, const Value& self, const Arguments& argume
   std::string_view text = self.text()->bytes;
   if (separator && separator->empty()) return invalid_input("empty separator");
   if (direction == Direction::kForward) {
-    return list_of(sandbox, separator ? split_at(text, *separator, most) : split_words(text, most));
+    return list_of(sandbox, self, separator ? split_at(text, *separator, most) : split_words(text, most));
   }
   Pieces pieces = separator ? split_at_from_right(text, *separator, most) : split_words_from_right(text, most);
   std::ranges::reverse(pieces);
-  return list_of(sandbox, pieces);
+  return list_of(sandbox, self, pieces);
 }
 
 Result<Value> partition(Sandbox& sandbox, const Value& self, const Arguments& arguments, Direction direction) {
@@ -187,7 +187,7 @@ Result<Value> partition(Sandbox& sandbox, const Value& self, const Arguments& ar
   } else {
     pieces = {"", "", text};
   }
-  ASSIGN_OR_RETURN(Value list, list_of(sandbox, pieces));
+  ASSIGN_OR_RETURN(Value list, list_of(sandbox, self, pieces));
   return sandbox.tuple(list.sequence()->items);
 }
 
@@ -251,7 +251,7 @@ Result<Value> rpartition_text(Sandbox& sandbox, const Value& self, const Argumen
 
 Result<Value> splitlines_text(Sandbox& sandbox, const Value& self, const Arguments& arguments) {
   ASSIGN_OR_RETURN(auto parameters, Parameters::bind("splitlines", {"keepends"}, arguments));
-  return list_of(sandbox, split_lines(self.text()->bytes, parameters.truth(0, false)));
+  return list_of(sandbox, self, split_lines(self.text()->bytes, parameters.truth(0, false)));
 }
 
 std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends) {

@@ -49,9 +49,11 @@ class Formatter {
       ASSIGN_OR_RETURN(Value argument, field.key ? named_argument(*field.key) : next_argument());
       RETURN_IF_ERROR(append(field, argument));
     }
-    // A mapping may hold more than the format asks for; a tuple or another value may not.
-    bool all_used = arguments_.is_tuple() ? used_ == arguments_.sequence()->items.size()
-                                          : used_ > 0 || arguments_.is_dict() || arguments_.is_list();
+    // Whatever has subscripts counts as a mapping here, and may hold more than the format asks for; tuples may not.
+    const Sequence* sequence = arguments_.sequence();
+    bool is_mapping =
+        arguments_.is_dict() || arguments_.is_undefined() || (sequence != nullptr && sequence->has_index());
+    bool all_used = arguments_.is_tuple() ? used_ == sequence->items.size() : used_ > 0 || is_mapping;
     if (!all_used) return invalid_input("not all arguments converted during string formatting");
     return std::move(out_).finish(safe);
   }
