@@ -158,8 +158,9 @@ Status sort_by_first(std::vector<std::pair<Value, Value>>& pairs, bool reverse) 
   auto before = [&](const auto& a, const auto& b) {
     if (!status) return false;
     Result<bool> result = reverse ? less(b.first, a.first) : less(a.first, b.first);
-    if (!result) status = std::unexpected(std::move(result).error());
-    return result.value_or(false);
+    if (result) return *result;
+    status = std::unexpected(std::move(result).error());
+    return false;
   };
   // A list's merge sort stays within its bounds where the order is none, as with NaN or after an error.
   std::list<std::pair<Value, Value>> sorted(std::make_move_iterator(pairs.begin()),
