@@ -63,6 +63,16 @@ Result<Value> map(Sandbox& sandbox, const Value& input, const Arguments& argumen
 
 enum class Subject { kItem, kAttribute };
 
+// What the test looks at: the item, or the attribute of it that the first argument names.
+template <Subject kSubject>
+Result<Value> subject_of(Sandbox& sandbox, const Value& item, const Arguments& arguments) {
+  if constexpr (kSubject == Subject::kAttribute) {
+    return attribute_path(sandbox, item, arguments.positional[0]);
+  } else {
+    return item;
+  }
+}
+
 template <Subject kSubject, bool kKeep>
 Result<Value> choose(Sandbox& sandbox, const Value& input, const Arguments& arguments) {
   if (!truth_of(input)) return sandbox.generator({});
@@ -77,10 +87,7 @@ Result<Value> choose(Sandbox& sandbox, const Value& input, const Arguments& argu
   Arguments rest = without_first(arguments, kTestName + (has_test ? 1 : 0));
   std::vector<Value> kept;
   for (const Value& item : items->items) {
-    Value subject = item;
-    if constexpr (kSubject == Subject::kAttribute) {
-      ASSIGN_OR_RETURN(subject, attribute_path(sandbox, item, arguments.positional[0]));
-    }
+    ASSIGN_OR_RETURN(const Value subject, subject_of<kSubject>(sandbox, item, arguments));
     RETURN_IF_ERROR(sandbox.step(1 + subject.weight()));
     bool passed = truth_of(subject);
     if (has_test) {
