@@ -34,7 +34,7 @@ sanitize: ## the tests under address and undefined behaviour sanitizers
 fuzz: ## every fuzz target for FUZZ_SECONDS from its committed corpus
 	@tools/install-packages build lint
 	@cmake --preset fuzz >/dev/null
-	@cmake --build --preset fuzz
+	@cmake --build --preset fuzz --target fuzzers
 	@tools/fuzz.sh build/fuzz $(FUZZ_SECONDS)
 
 bench: ## build and run the benchmarks
