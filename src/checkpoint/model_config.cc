@@ -25,6 +25,8 @@ constexpr std::int64_t kMaxHeads = 4096;
 constexpr std::int64_t kMaxHeadDim = 8192;
 constexpr std::int64_t kMaxWidth = std::int64_t{1} << 20;
 constexpr std::int64_t kMaxExperts = 65536;
+constexpr std::int64_t kMaxPatch = 64;  // sides and channels of a patch of pixels
+constexpr std::int64_t kMaxMerge = 16;  // squared twice in a shape
 constexpr std::int64_t kMaxVocabulary = std::int64_t{1} << 24;
 constexpr std::int64_t kMaxContext = std::int64_t{1} << 40;
 
@@ -186,12 +188,22 @@ Result<TextConfig> parse_text(JsonView root, JsonView text) {
   return config;
 }
 
-Result<std::optional<VisionConfig>> parse_vision(JsonView root) {
-  JsonView object = root.find("vision_config");
-  if (!object.given()) return std::nullopt;
+Result<VisionConfig> parse_vision(JsonView object, std::int64_t text_hidden_size) {
   VisionConfig config;
-  ASSIGN_OR_RETURN_IN("vision_config", config.depth, required_integer(object, "depth", 0, kMaxLayers));
-  ASSIGN_OR_RETURN_IN("vision_config", config.hidden_size, required_integer(object, "hidden_size", 0, kMaxWidth));
+  ASSIGN_OR_RETURN(config.depth, required_integer(object, "depth", 0, kMaxLayers));
+  ASSIGN_OR_RETURN(config.hidden_size, required_integer(object, "hidden_size", 0, kMaxWidth));
+  const auto parse_size = [&](std::string_view key, std::int64_t maximum, std::int64_t& size) -> Status {
+    ASSIGN_OR_RETURN(size, optional_integer(object, key, size, 1, maximum));
+    return {};
+  };
+  RETURN_IF_ERROR(parse_size("intermediate_size", kMaxWidth, config.intermediate_size));
+  RETURN_IF_ERROR(parse_size("in_channels", kMaxPatch, config.in_channels));
+  RETURN_IF_ERROR(parse_size("patch_size", kMaxPatch, config.patch_size));
+  RETURN_IF_ERROR(parse_size("temporal_patch_size", kMaxPatch, config.temporal_patch_size));
+  RETURN_IF_ERROR(parse_size("spatial_merge_size", kMaxMerge, config.spatial_merge_size));
+  RETURN_IF_ERROR(parse_size("num_position_embeddings", kMaxWidth, config.position_embeddings));
+  config.out_hidden_size = text_hidden_size;
+  RETURN_IF_ERROR(parse_size("out_hidden_size", kMaxWidth, config.out_hidden_size));
   return config;
 }
 
@@ -243,7 +255,9 @@ Result<ModelConfig> parse_config(std::string_view config_text) {
   if (!text.given()) text = root;
   if (!text.is_object()) return invalid_input("'text_config': expected an object");
   ASSIGN_OR_RETURN(config.text, parse_text(root, text));
-  ASSIGN_OR_RETURN(config.vision, parse_vision(root));
+  if (JsonView vision = root.find("vision_config"); vision.given()) {
+    ASSIGN_OR_RETURN_IN("vision_config", config.vision, parse_vision(vision, config.text.hidden_size));
+  }
   for (std::string_view key : {"torch_dtype", "dtype"}) {
     ASSIGN_OR_RETURN(config.dtype, optional_string(first_with(root, text, key), key, config.dtype));
   }

@@ -63,10 +63,18 @@ struct TextConfig {
   }
 };
 
-// Depth and width are all that nibble needs of the vision tower until it runs one.
+// What the shapes of the vision tower follow from (architecture §1.2). Depth and width must be said; the rest has the
+// values of the official model where a file is silent.
 struct VisionConfig {
   std::int64_t depth = 0;
   std::int64_t hidden_size = 0;
+  std::int64_t intermediate_size = 4304;
+  std::int64_t in_channels = 3;
+  std::int64_t patch_size = 16;
+  std::int64_t temporal_patch_size = 2;
+  std::int64_t spatial_merge_size = 2;
+  std::int64_t position_embeddings = 2304;
+  std::int64_t out_hidden_size = 0;  // the text model's hidden_size where a file is silent
 };
 
 struct GenerationConfig {
