@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "kernels/cpu/portable/portable.h"
 #include "kernels/cpu/portable/simd.h"
+#include "kernels/profiler.h"
 #include "kernels/reference/reference.h"
 
 namespace nibble::kernels {
@@ -68,9 +69,28 @@ bool usable(std::size_t isa) {
   return (usable_isas.load(std::memory_order_relaxed) >> isa & 1U) != 0;
 }
 
+// The name of an operation in a profile. Projections by storage format: they are most of the time.
+template <typename Args>
+std::string_view profile_label(const Operation<Args>& operation, const Args& /*args*/) {
+  return operation.name;
+}
+
+std::string_view profile_label(const Operation<LinearArgs>& operation, const LinearArgs& args) {
+  switch (args.weight.format) {
+    case numerics::WeightFormat::kF32: return "linear f32";
+    case numerics::WeightFormat::kF16: return "linear f16";
+    case numerics::WeightFormat::kBf16: return "linear bf16";
+    case numerics::WeightFormat::kFp8: return "linear fp8";
+    case numerics::WeightFormat::kNvfp4: return "linear nvfp4";
+  }
+  return operation.name;
+}
+
 template <typename Args>
 void run(const Args& args, ThreadPool& pool) noexcept {
-  const auto& implementations = std::get<Operation<Args>>(kOperations).implementations;
+  const auto& operation = std::get<Operation<Args>>(kOperations);
+  const ProfileScope scope([&] { return profile_label(operation, args); });
+  const auto& implementations = operation.implementations;
   for (std::size_t isa = 0; isa < implementations.size(); ++isa) {
     if (implementations[isa] != nullptr && usable(isa)) return implementations[isa](args, pool);
   }

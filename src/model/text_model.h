@@ -24,6 +24,8 @@ class SequenceState {
   virtual std::int64_t capacity() const = 0;  // tokens that fit
   virtual std::uint64_t bytes() const = 0;    // memory held at full capacity
   virtual void reset() = 0;                   // as new
+  // Another sequence that has seen the same tokens, of the same capacity. Errors: memory.
+  virtual Result<std::unique_ptr<SequenceState>> copy() const = 0;
 };
 
 enum class LogitsOf { kLastToken, kAllTokens, kNone };
@@ -56,8 +58,14 @@ class TextModel {
                          std::vector<float>& logits, LinearInputObserver* observer = nullptr) const = 0;
 };
 
-// Binds the checkpoint's weights in place: both must outlive the model. kUnsupported for an architecture nibble does
-// not know.
-Result<std::unique_ptr<TextModel>> load_text_model(const checkpoint::Checkpoint& checkpoint, ThreadPool& pool);
+struct LoadOptions {
+  // Only the first so many layers, then the head: a slice of a model, to measure what does not fit. 0: all.
+  std::int64_t layers = 0;
+};
+
+// Binds the checkpoint's weights in place: both must outlive the model. Errors: kUnsupported for an architecture nibble
+// does not know; more layers than there are.
+Result<std::unique_ptr<TextModel>> load_text_model(const checkpoint::Checkpoint& checkpoint, ThreadPool& pool,
+                                                   const LoadOptions& options = {});
 
 }  // namespace nibble::model

@@ -125,6 +125,39 @@ TEST(Binding, MtpLayerMayBeAbsentAsAWhole) {
   EXPECT_EQ(TestModel(changed.path()).run(std::vector<model::TokenId>{1, 2, 3}).size(), 3U * 4096U);
 }
 
+void replace(std::string& text, std::string_view from, std::string_view to) {
+  const std::size_t at = text.find(from);
+  ASSERT_NE(at, std::string::npos) << from;
+  text.replace(at, from.size(), to);
+}
+
+// The first three layers of five, bound alone, are the model that a configuration of three layers describes.
+TEST(Binding, SliceOfTheFirstLayers) {
+  const testing::TemporaryFolder shorter;
+  std::string config = must(read_file(testing::odd_folder() / "config.json"));
+  replace(config, "\"num_hidden_layers\": 5", "\"num_hidden_layers\": 3");
+  replace(config, "\"linear_attention\",\n      \"full_attention\",\n      \"linear_attention\"",
+          "\"linear_attention\"");
+  must(write_file(shorter / "config.json", config));
+  std::filesystem::copy_file(testing::odd_folder() / "model.safetensors", shorter / "model.safetensors");
+
+  ThreadPool pool(2);
+  const auto checkpoint = must(checkpoint::Checkpoint::open(testing::odd_folder()));
+  const auto slice = must(model::load_text_model(checkpoint, pool, {.layers = 3}));
+  EXPECT_EQ(slice->config().layers, 3);
+  EXPECT_EQ(slice->config().layer_types.size(), 3U);
+  std::vector<float> logits;
+  const auto state = must(slice->new_state(7));
+  must(slice->forward(std::vector<model::TokenId>{5, 310, 17, 17, 200, 3, 99}, *state, model::LogitsOf::kAllTokens,
+                      logits));
+  EXPECT_EQ(largest_difference(logits, odd_logits(shorter.path())), 0.0F);
+  EXPECT_GT(largest_difference(logits, odd_logits(testing::odd_folder())), 0.01F);
+
+  const auto refused = model::load_text_model(checkpoint, pool, {.layers = 6});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().describe(), HasSubstr("6 layers were asked for; the model has 5"));
+}
+
 // The error names the tensor; where the shape is wrong, also what was expected and found.
 void expect_rejected(const std::filesystem::path& source, const std::function<void(Tensors&)>& change,
                      const std::vector<std::string>& mentioned) {

@@ -119,6 +119,20 @@ TEST(Sequence, NeighboursDoNotDisturbEachOther) {
   EXPECT_LE(largest_difference(together_b, model.run(b)), kLogitBound);
 }
 
+TEST(Sequence, ACopyGoesItsOwnWay) {
+  const TestModel model(testing::odd_folder());
+  const auto tokens = random_tokens(60, model.vocab(), 12);
+  const auto state = model.state(60);
+  model.run(std::span(tokens).first(40), *state);
+  const auto copy = must(state->copy());
+  EXPECT_EQ(copy->length(), 40);
+  EXPECT_EQ(copy->capacity(), 60);
+  EXPECT_EQ(copy->bytes(), state->bytes());
+  const auto rest = model.run(std::span(tokens).last(20), *state);
+  EXPECT_EQ(copy->length(), 40);
+  EXPECT_EQ(largest_difference(model.run(std::span(tokens).last(20), *copy), rest), 0.0F);
+}
+
 TEST(Sequence, StateKnowsItsSize) {
   const TestModel model(testing::odd_folder());
   // Two full layers of 3 KV heads of 128; three DeltaNet layers of 448 channels and 8 matrices of 48 x 32.

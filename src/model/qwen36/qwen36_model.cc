@@ -30,8 +30,8 @@ using checkpoint::TextConfig;
 
 class Qwen36Model final : public TextModel {
  public:
-  Qwen36Model(const TextConfig& config, Weights weights, ThreadPool& pool)
-      : config_(config), weights_(std::move(weights)), rope_(rope_parameters(config)), pool_(pool) {}
+  Qwen36Model(TextConfig config, Weights weights, ThreadPool& pool)
+      : config_(std::move(config)), weights_(std::move(weights)), rope_(rope_parameters(config_)), pool_(pool) {}
 
   const TextConfig& config() const override { return config_; }
   Result<std::unique_ptr<SequenceState>> new_state(std::int64_t capacity) const override;
@@ -47,7 +47,7 @@ class Qwen36Model final : public TextModel {
   // The logits of the last `count` tokens of the chunk, from buffers.residual.
   void run_head(const Pass& pass, std::int64_t count, float* logits) const;
 
-  const TextConfig& config_;
+  TextConfig config_;  // the checkpoint's, with the layers that are bound
   Weights weights_;
   kernels::RopeTables rope_;
   ThreadPool& pool_;
@@ -199,13 +199,18 @@ kernels::RopeParameters rope_parameters(const TextConfig& config) {
   return parameters;
 }
 
-Result<std::unique_ptr<TextModel>> load(const checkpoint::Checkpoint& checkpoint, ThreadPool& pool) {
-  const TextConfig& config = checkpoint.config().text;
+Result<std::unique_ptr<TextModel>> load(const checkpoint::Checkpoint& checkpoint, ThreadPool& pool,
+                                        const LoadOptions& options) {
+  TextConfig config = checkpoint.config().text;
   if (!config.attn_output_gate) {
     return fail(ErrorCode::kUnsupported, "config.json: attn_output_gate is false; nibble runs gated attention only");
   }
-  ASSIGN_OR_RETURN(Weights weights, bind_weights(checkpoint));
-  return std::make_unique<Qwen36Model>(config, std::move(weights), pool);
+  if (options.layers > 0) {
+    config.layers = options.layers;
+    config.layer_types.resize(static_cast<std::size_t>(options.layers));
+  }
+  ASSIGN_OR_RETURN(Weights weights, bind_weights(checkpoint, config.layers));
+  return std::make_unique<Qwen36Model>(std::move(config), std::move(weights), pool);
 }
 
 }  // namespace nibble::model::qwen36

@@ -15,7 +15,8 @@ namespace nibble::model::qwen36 {
 inline constexpr std::string_view kArchitecture = "Qwen3_5MoeForConditionalGeneration";
 inline constexpr std::string_view kTextArchitecture = "Qwen3_5MoeForCausalLM";  // text-only exports
 
-Result<std::unique_ptr<TextModel>> load(const checkpoint::Checkpoint& checkpoint, ThreadPool& pool);
+Result<std::unique_ptr<TextModel>> load(const checkpoint::Checkpoint& checkpoint, ThreadPool& pool,
+                                        const LoadOptions& options);
 
 // The rotary embedding that a configuration asks for.
 kernels::RopeParameters rope_parameters(const checkpoint::TextConfig& config);

@@ -33,6 +33,7 @@ class State final : public SequenceState {
   std::int64_t capacity() const override { return capacity_; }
   std::uint64_t bytes() const override { return bytes_; }
   void reset() override;
+  Result<std::unique_ptr<SequenceState>> copy() const override;
 
   const TextModel* owner() const { return owner_; }
   KvCache& kv_cache(std::size_t layer) { return std::get<KvCache>(layers_[layer]); }
@@ -41,12 +42,14 @@ class State final : public SequenceState {
   void advance(std::int64_t tokens) { length_ += tokens; }
 
  private:
-  State(const TextModel* owner, std::int64_t capacity) : owner_(owner), capacity_(capacity) {}
-  void add_kv_cache(const checkpoint::TextConfig& config);
+  State(const TextModel* owner, std::int64_t capacity, std::int64_t kv_width)
+      : owner_(owner), capacity_(capacity), kv_width_(kv_width) {}
+  void add_kv_cache();
   void add_delta_net(const checkpoint::TextConfig& config);
 
   const TextModel* owner_;
   std::int64_t capacity_;
+  std::int64_t kv_width_ = 0;  // kv_heads * head_dim
   std::int64_t length_ = 0;
   std::uint64_t bytes_ = 0;
   std::vector<std::variant<KvCache, DeltaNetState>> layers_;

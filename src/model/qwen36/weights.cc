@@ -13,7 +13,7 @@ class Binder {
   explicit Binder(const checkpoint::Checkpoint& checkpoint)
       : checkpoint_(checkpoint), config_(checkpoint.config().text) {}
 
-  Result<Weights> bind() const;
+  Result<Weights> bind(std::int64_t layers) const;
 
  private:
   Result<LayerWeights> layer(const std::string& prefix, LayerType type) const;
@@ -129,12 +129,12 @@ Status Binder::check_mtp() const {
   return {};
 }
 
-Result<Weights> Binder::bind() const {
+Result<Weights> Binder::bind(std::int64_t layers) const {
   const std::string& prefix = checkpoint_.text_prefix();
   Weights weights;
   ASSIGN_OR_RETURN(Linear embedding, linear(prefix + "embed_tokens", config_.vocab_size, config_.hidden_size));
   weights.embedding = embedding.weight;
-  for (std::int64_t index = 0; index < config_.layers; ++index) {
+  for (std::int64_t index = 0; index < layers; ++index) {
     ASSIGN_OR_RETURN(auto bound, layer(prefix + "layers." + std::to_string(index) + ".",
                                        config_.layer_types[static_cast<std::size_t>(index)]));
     weights.layers.push_back(std::move(bound));
@@ -151,6 +151,8 @@ Result<Weights> Binder::bind() const {
 
 }  // namespace
 
-Result<Weights> bind_weights(const checkpoint::Checkpoint& checkpoint) { return Binder(checkpoint).bind(); }
+Result<Weights> bind_weights(const checkpoint::Checkpoint& checkpoint, std::int64_t layers) {
+  return Binder(checkpoint).bind(layers);
+}
 
 }  // namespace nibble::model::qwen36

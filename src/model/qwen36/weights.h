@@ -62,8 +62,9 @@ struct Weights {
   Linear lm_head;                 // [vocab, hidden]; the embedding where the configuration ties them
 };
 
-// Binds every tensor of the text model with the shape that the configuration demands. The MTP layer is not run yet: it
+// Binds the embedding, the first `layers` layers and the head of the text model, every tensor with the shape that the
+// configuration demands. The MTP layer is not run yet: it
 // may be absent, but where it is present it must be whole, so that a damaged file does not pass for a good one.
-Result<Weights> bind_weights(const checkpoint::Checkpoint& checkpoint);
+Result<Weights> bind_weights(const checkpoint::Checkpoint& checkpoint, std::int64_t layers);
 
 }  // namespace nibble::model::qwen36
