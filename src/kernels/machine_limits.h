@@ -45,7 +45,8 @@ struct MatrixPeak {
   double flops_per_second = 0;  // 0 where this machine cannot
 };
 
-// One row an instruction set that this program knows, weakest first.
-std::vector<MatrixPeak> measure_matrix_peaks(ThreadPool& pool);
+// One row an instruction set that this program knows, weakest first; the best of several passes of at least so many
+// seconds.
+std::vector<MatrixPeak> measure_matrix_peaks(ThreadPool& pool, double seconds_of_pass = 0.02);
 
 }  // namespace nibble::kernels

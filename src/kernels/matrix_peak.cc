@@ -24,8 +24,7 @@
 namespace nibble::kernels {
 namespace {
 
-constexpr std::int64_t kFlopsOfItem = 400'000'000;  // some milliseconds of one thread
-constexpr int kItemsOfThread = 4;
+constexpr int kItemsOfThread = 4;  // of a pass, so that a thread that was held up gets fewer
 constexpr int kPasses = 5;
 
 // Keeps the sums from being left out.
@@ -163,27 +162,32 @@ constexpr std::array kLoops = {Loop{"portable", "float32", always, run_portable,
 
 #endif
 
-double measure(const Loop& loop, ThreadPool& pool) {
-  const std::int64_t rounds = kFlopsOfItem / loop.flops_of_round;
+double seconds_of(const Loop& loop, std::int64_t items, std::int64_t rounds, ThreadPool& pool) {
+  const auto start = std::chrono::steady_clock::now();
+  pool.parallel_for(items, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t item = begin; item < end; ++item) loop.run(rounds);
+  });
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double measure(const Loop& loop, double seconds_of_pass, ThreadPool& pool) {
   const std::int64_t items = std::int64_t{kItemsOfThread} * pool.size();
+  std::int64_t rounds = 1024;
+  while (seconds_of(loop, items, rounds, pool) < seconds_of_pass) rounds *= 2;
   double best = 0;
   for (int pass = 0; pass < kPasses; ++pass) {
-    const auto start = std::chrono::steady_clock::now();
-    pool.parallel_for(items, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t item = begin; item < end; ++item) loop.run(rounds);
-    });
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    best = std::max(best, static_cast<double>(items * rounds * loop.flops_of_round) / seconds);
+    const auto flops = static_cast<double>(items * rounds * loop.flops_of_round);
+    best = std::max(best, flops / seconds_of(loop, items, rounds, pool));
   }
   return best;
 }
 
 }  // namespace
 
-std::vector<MatrixPeak> measure_matrix_peaks(ThreadPool& pool) {
+std::vector<MatrixPeak> measure_matrix_peaks(ThreadPool& pool, double seconds_of_pass) {
   std::vector<MatrixPeak> peaks;
   for (const Loop& loop : kLoops) {
-    peaks.push_back({loop.isa, loop.arithmetic, loop.available() ? measure(loop, pool) : 0.0});
+    peaks.push_back({loop.isa, loop.arithmetic, loop.available() ? measure(loop, seconds_of_pass, pool) : 0.0});
   }
   return peaks;
 }

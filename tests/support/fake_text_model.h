@@ -60,6 +60,7 @@ class FakeTextModel final : public model::TextModel {
     std::int64_t capacity() const override { return limit; }
     std::uint64_t bytes() const override { return history.size() * sizeof(model::TokenId); }
     void reset() override { history.clear(); }
+    Result<std::unique_ptr<model::SequenceState>> copy() const override { return std::make_unique<State>(*this); }
 
     std::int64_t limit;
     std::vector<model::TokenId> history;
