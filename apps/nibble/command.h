@@ -18,6 +18,8 @@ void add_inspect(CLI::App& app, Action& chosen);
 void add_quantize(CLI::App& app, Action& chosen);
 void add_run(CLI::App& app, Action& chosen);
 void add_eval(CLI::App& app, Action& chosen);
+void add_bench(CLI::App& app, Action& chosen);
+void add_synth(CLI::App& app, Action& chosen);
 void add_logits(CLI::App& app, Action& chosen);
 void add_tokenize(CLI::App& app, Action& chosen);
 void add_render(CLI::App& app, Action& chosen);
@@ -25,7 +27,7 @@ void add_render(CLI::App& app, Action& chosen);
 // "'X' is not a folder" and the like, before anything of it is read.
 Status require_folder(const std::string& folder);
 
-// Makes `action` what the verb does; every verb is about one model folder, `options->folder`.
+// Makes `action` what the verb does that is about one model folder, `options->folder`.
 template <typename Options>
 void set_action(CLI::App& verb, Action& chosen, const std::shared_ptr<Options>& options,
                 Status (*action)(const Options&)) {

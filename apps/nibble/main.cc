@@ -12,6 +12,7 @@
 #include "base/interrupt.h"
 #include "command.h"
 #include "console.h"
+#include "kernels/dispatch.h"
 
 namespace nibble::apps {
 namespace {
@@ -86,6 +87,8 @@ int run(int argc, const char* const* argv) {
   add_quantize(app, action);
   add_run(app, action);
   add_eval(app, action);
+  add_bench(app, action);
+  add_synth(app, action);
   add_logits(app, action);
   add_tokenize(app, action);
   add_render(app, action);
@@ -95,6 +98,7 @@ int run(int argc, const char* const* argv) {
     return parse_failure(app, error);
   }
 
+  if (const Status status = kernels::use_isa_from_environment(); !status) return finish(status);
   return finish(action());
 }
 

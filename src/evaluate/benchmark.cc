@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/interrupt.h"
+#include "base/progress.h"
 #include "evaluate/model_work.h"
 #include "evaluate/statistics.h"
 #include "kernels/dispatch.h"
@@ -112,7 +113,8 @@ class Stopwatch {
 // All tests of one model on one pool.
 class Runner {
  public:
-  Runner(const TextModel& model, const BenchmarkOptions& options) : model_(model), options_(options) {}
+  Runner(const TextModel& model, const BenchmarkOptions& options, Progress& progress)
+      : model_(model), options_(options), progress_(progress) {}
 
   // Fills rates and profile of the row.
   Status run(const SequenceState& start, BenchmarkRow& row);
@@ -126,6 +128,7 @@ class Runner {
 
   const TextModel& model_;
   const BenchmarkOptions& options_;
+  Progress& progress_;
   std::mt19937_64 random_{1};  // the same tokens in every run of the program
   std::vector<float> logits_;
 };
@@ -160,6 +163,7 @@ Status Runner::run(const SequenceState& start, BenchmarkRow& row) {
   for (int repetition = 0; repetition < options_.repetitions; ++repetition) {
     ASSIGN_OR_RETURN(const double seconds, repeat(start, row.test, row.tokens));
     row.rates.push_back(static_cast<double>(row.tokens) / seconds);
+    progress_.advance(1);
   }
   if (!options_.profile) return {};
   kernels::start_profile();
@@ -180,7 +184,12 @@ double work_of_token(const ModelWork& work, const BenchmarkRow& row) {
 class Benchmark {
  public:
   Benchmark(const Checkpoint& checkpoint, const BenchmarkOptions& options)
-      : checkpoint_(checkpoint), options_(options) {}
+      : checkpoint_(checkpoint),
+        options_(options),
+        progress_("measuring",
+                  options.threads.size() * options.depths.size() * (options.prompts.size() + options.generated.size()) *
+                      static_cast<std::size_t>(std::max(options.repetitions, 0)),
+                  "repetitions") {}
 
   Result<BenchmarkReport> run() {
     RETURN_IF_ERROR(check(options_));
@@ -200,6 +209,7 @@ class Benchmark {
 
   const Checkpoint& checkpoint_;
   const BenchmarkOptions& options_;
+  Progress progress_;
   BenchmarkReport report_;
   std::optional<ModelWork> work_;        // of what is bound
   std::optional<ModelWork> whole_work_;  // of all layers, where the model is a slice
@@ -241,7 +251,7 @@ Status Benchmark::run_on(int threads) {
 }
 
 Status Benchmark::run_at(std::int64_t depth, const TextModel& model, int threads) {
-  Runner runner(model, options_);
+  Runner runner(model, options_, progress_);
   const std::int64_t longest = std::max(std::ranges::max(options_.prompts), std::ranges::max(options_.generated));
   if (longest == 0) return {};
   ASSIGN_OR_RETURN(const auto start, runner.at_depth(depth, longest));

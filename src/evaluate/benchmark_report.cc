@@ -86,7 +86,7 @@ double outside_operations(const BenchmarkRow& row) {
 }
 
 std::string profile_table(const BenchmarkRow& row) {
-  std::string text = fmt::format("\n{}, {} threads, one repetition of {:.3f} s, by operation:\n\n", row.name(),
+  std::string text = fmt::format("\n{}, threads: {}, one repetition of {:.3f} s, by operation:\n\n", row.name(),
                                  row.threads, row.profiled_seconds);
   text += "| operation | calls | ms a token | share |\n| :-- | --: | --: | --: |\n";
   const auto line = [&](std::string_view name, std::string calls, double seconds) {

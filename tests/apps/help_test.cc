@@ -107,7 +107,7 @@ std::string completion(const std::string& verb) {
 
 TEST(Help, EveryVerbHasExamplesAndSaysNothingOnStandardError) {
   Names verbs = verbs_in_help();
-  EXPECT_EQ(verbs, (Names{"inspect", "quantize", "run", "eval", "logits", "tokenize", "render"}));
+  EXPECT_EQ(verbs, (Names{"inspect", "quantize", "run", "eval", "bench", "synth", "logits", "tokenize", "render"}));
   for (const std::string& verb : verbs) EXPECT_THAT(help_of({verb}), HasSubstr("Examples:\n  ")) << verb;
 }
 

@@ -28,6 +28,7 @@ using checkpoint::TensorEntry;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::must;
+using ::testing::Not;
 
 constexpr const char* kPreset = "qwen3.6-35b-a3b";
 
@@ -46,6 +47,14 @@ SyntheticPlan small_plan(const SyntheticOptions& options) { return must(plan_syn
 void write_small(const std::filesystem::path& output, const SyntheticOptions& options, int threads = 2) {
   ThreadPool pool(threads);
   must(write_synthetic(small_plan(options), output, options, pool));
+}
+
+std::map<std::string, std::string> file_contents(const std::filesystem::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    files[entry.path().filename()] = testing::must_read(entry.path());
+  }
+  return files;
 }
 
 TEST(SyntheticPlan, NvidiaOfAllLayersIsTheOfficialFilesInventory) {
@@ -71,6 +80,23 @@ TEST(SyntheticPlan, PutsTensorsInTheOfficialOrder) {
   EXPECT_LT(place(text + "norm.weight"), place("lm_head.weight"));
   EXPECT_LT(place("lm_head.input_scale"), place("mtp.fc.weight"));
   EXPECT_LT(place("mtp.fc.weight"), static_cast<std::ptrdiff_t>(plan.tensors.size()));
+}
+
+// Formats §2: layers 0-16 and the embedding in the first of three shards, 16-37 in the second, the rest in the third. A
+// writer that is never finished has written the headers.
+TEST(SyntheticPlan, FallsIntoTheOfficialShards) {
+  const SyntheticPlan plan = must(plan_synthetic(must(preset_config(kPreset)), {.recipe = "nvidia"}));
+  const testing::TemporaryFolder folder;
+  const auto writer =
+      must(checkpoint::SafetensorsWriter::create(folder.path(), plan.tensors, SyntheticOptions().max_shard_bytes));
+  std::vector<std::string> headers;
+  for (const auto& [name, header] : file_contents(folder.path())) headers.push_back(header);
+  ASSERT_EQ(headers.size(), 3U);
+  const auto layer = [](int number) { return fmt::format("\"model.language_model.layers.{}.", number); };
+  EXPECT_THAT(headers[0], AllOf(HasSubstr("embed_tokens"), HasSubstr(layer(16)), Not(HasSubstr(layer(17)))));
+  EXPECT_THAT(headers[1], AllOf(HasSubstr(layer(16)), HasSubstr(layer(37)), Not(HasSubstr(layer(38)))));
+  EXPECT_THAT(headers[2], AllOf(HasSubstr(layer(37)), HasSubstr(layer(39)), HasSubstr("\"lm_head.weight\""),
+                                HasSubstr("\"model.language_model.norm.weight\""), HasSubstr("\"mtp.fc.weight\"")));
 }
 
 TEST(SyntheticPlan, Bf16IsTheOriginalCheckpoint) {
@@ -122,14 +148,6 @@ TEST(SyntheticPlan, SharesScalesAsExportersDo) {
   EXPECT_EQ(scale("1.mlp.experts.0.up_proj", "input_scale"), scale("1.mlp.experts.5.gate_proj", "input_scale"));
   EXPECT_NE(scale("1.mlp.experts.0.up_proj", "input_scale"), scale("1.mlp.experts.0.down_proj", "input_scale"));
   for (const auto& [name, value] : plan.scales) EXPECT_TRUE(value > 1e-6F && value < 0.1F) << name << " " << value;
-}
-
-std::map<std::string, std::string> file_contents(const std::filesystem::path& folder) {
-  std::map<std::string, std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    files[entry.path().filename()] = testing::must_read(entry.path());
-  }
-  return files;
 }
 
 TEST(WriteSynthetic, DependsOnTheSeedAloneNotOnThreads) {
