@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 
+#include "base/file.h"
 #include "checkpoint/safetensors_writer.h"
 #include "model/golden.h"
 #include "support/test_files.h"
