@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -40,11 +42,19 @@ constexpr std::int64_t kMaxExperts = 200'000;
 constexpr std::string_view kGlobalScale = ".weight_scale_2";
 constexpr std::string_view kInputScale = ".input_scale";
 
-// The official order; within a part the order that the tensors have.
-int shard_rank(std::string_view name) {
-  if (name.starts_with("model.visual.")) return 0;
-  if (name.starts_with("lm_head.")) return 2;
-  return name.starts_with("mtp.") ? 3 : 1;
+// Vision, text, head, MTP: the order of the official shards. Within a part the tensors keep theirs.
+std::vector<PlannedTensor> in_official_order(std::vector<PlannedTensor> tensors) {
+  const auto part_of = [](std::string_view name) -> std::size_t {
+    if (name.starts_with("model.visual.")) return 0;
+    if (name.starts_with("lm_head.")) return 2;
+    return name.starts_with("mtp.") ? 3 : 1;
+  };
+  std::array<std::vector<PlannedTensor>, 4> parts;
+  for (PlannedTensor& tensor : tensors) parts[part_of(tensor.name)].push_back(std::move(tensor));
+  std::vector<PlannedTensor> ordered;
+  ordered.reserve(tensors.size());
+  for (auto& part : parts) std::ranges::move(part, std::back_inserter(ordered));
+  return ordered;
 }
 
 std::string_view module_of(std::string_view tensor_name) { return tensor_name.substr(0, tensor_name.rfind('.')); }
@@ -216,7 +226,7 @@ Result<SyntheticPlan> plan_synthetic(std::string_view config_text, const Synthet
     ASSIGN_OR_RETURN_IN("config.json", const JsonDocument changed, JsonDocument::parse(synthetic.config));
     RETURN_IF_ERROR(apply_recipe(recipe, inventory, changed.root(), options.seed, synthetic));
   }
-  std::ranges::stable_sort(synthetic.tensors, {}, [](const PlannedTensor& tensor) { return shard_rank(tensor.name); });
+  synthetic.tensors = in_official_order(std::move(synthetic.tensors));
   ASSIGN_OR_RETURN(synthetic.bytes, total_bytes(synthetic.tensors));
   return synthetic;
 }
