@@ -47,6 +47,7 @@ install: all ## install below PREFIX
 	@cmake --install build --prefix "$(PREFIX)"
 
 package: all ## build a .deb in build/
+	@tools/install-packages package
 	@cd build && cpack -G DEB
 
 clean: ## remove all that was built
